@@ -1,0 +1,103 @@
+"""`with undertow.observe() as run:`, where observing and judging meet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from torch import nn
+from torch.optim import Optimizer
+
+from undertow.diagnose import Review, review
+from undertow.observe.sampler import Sampler
+from undertow.observe.session import Session
+from undertow.store import Run
+from undertow.store.writer import Writer
+
+__all__ = ["Observation", "new_folder", "observe"]
+
+RUNS = Path("undertow-runs")
+
+
+class Observation:
+    """A training that is being observed; as a context manager, from entry to exit.
+
+    Attributes:
+        folder: Where the run is kept.
+    """
+
+    def __init__(self, session: Session, writer: Writer):
+        self.folder = writer.folder
+        self._session = session
+        self._writer = writer
+
+    def __enter__(self) -> Observation:
+        self._session.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            self._session.finish("finished")
+        elif isinstance(error, KeyboardInterrupt):
+            self._session.finish("interrupted")
+        else:
+            self._session.finish("exception", error)
+        self._writer.close()
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps seen so far."""
+        return self._session.step
+
+    def stored(self) -> Run:
+        """The run as it is on disk."""
+        return Run(self.folder)
+
+    def review(self) -> Review:
+        """The verdict on what has been observed so far."""
+        return review(self.stored())
+
+
+def observe(
+    model: nn.Module | None = None,
+    optimizer: Optimizer | None = None,
+    *,
+    budget: float = 0.01,
+    every: int | None = None,
+    focus: Iterable[int] = (),
+    store: str | Path | None = None,
+) -> Observation:
+    """Observe whatever trains inside the `with` block, without changing it.
+
+    Args:
+        model: Name things after this model; whatever trains is found by itself when left out.
+        optimizer: Count only this optimizer's steps.
+        budget: Share of the training's time that observing may cost.
+        every: Observe each so many steps in full, whatever it costs.
+        focus: Steps to observe in full in any case.
+        store: Folder for the run; a new one below `undertow-runs/` when left out.
+
+    Returns:
+        A context manager; its `review()` gives the verdict.
+
+    Raises:
+        StoreError: The folder cannot be written, or holds a run already.
+        ValueError: A budget or interval that is none.
+    """
+    sampler = Sampler(budget, every, frozenset(focus))
+    writer = Writer(Path(store) if store is not None else new_folder(Path(sys.argv[0]).stem or "session"))
+    writer.meta(name=writer.folder.name, started=time.time(), script=sys.argv[0], arguments=sys.argv[1:])
+    return Observation(Session(writer, sampler, model, optimizer), writer)
+
+
+def new_folder(name: str) -> Path:
+    """A folder for a new run, named after what is run and when."""
+    base = RUNS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return next(
+        folder for folder in (base, *(base.with_name(f"{base.name}-{n}") for n in range(2, 10000))) if not folder.exists()
+    )

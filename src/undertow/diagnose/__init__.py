@@ -1,0 +1,6 @@
+"""Judging a stored run: it reads records, and never touches torch."""
+
+from undertow.diagnose.finding import Finding, Outcome, Review, Symptom
+from undertow.diagnose.review import review
+
+__all__ = ["Finding", "Outcome", "Review", "Symptom", "review"]

@@ -1,0 +1,111 @@
+"""What judging a run comes to: findings, and the one review made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Finding", "Outcome", "Review", "Symptom", "Verdict"]
+
+Verdict = Literal["sick", "healthy", "undecided", "not-applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the training itself went, by its loss alone.
+
+    Attributes:
+        kind: `learned`, `stalled`, `diverged`, `non-finite`, `unknown` (too short, or a loss that says nothing).
+        first, last: Mean loss over the first and last tenth of the run.
+        chance: The loss of a network that ignores its input, where the target tells; `nan` otherwise.
+        drop: Fall of the loss in units of its own noise; below 0 it rose.
+        steps: Optimizer steps made.
+    """
+
+    kind: str
+    first: float
+    last: float
+    chance: float
+    drop: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """Something seen that the cause explains: told under it, never as a finding of its own."""
+
+    code: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault that a diagnosis found, with the facts it rests on.
+
+    Attributes:
+        code: Such as `UT101`.
+        name: Such as `vanishing-gradient`.
+        family: Such as `signal`.
+        message: One sentence made from the evidence.
+        module: Path of the module at fault; empty where it is not one module's.
+        operation: Type of the operation at fault, such as `SigmoidBackward0`; empty likewise.
+        source: The user's line, such as `train.py:41`; empty where it is not known.
+        evidence: The facts, by name: numbers, words and short tables (name → number).
+        harm: How surely it keeps this run from learning, 0 (harmless here) to 1.
+        advice: What to do, in a sentence or two.
+        symptoms: What else was seen and is explained by it.
+    """
+
+    code: str
+    name: str
+    family: str
+    message: str
+    module: str = ""
+    operation: str = ""
+    source: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    harm: float = 1.0
+    advice: str = ""
+    symptoms: Sequence[Symptom] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The verdict on a run.
+
+    Attributes:
+        verdict: `sick`, `healthy`, `undecided` or `not-applicable`.
+        summary: The verdict in one sentence.
+        cause: The one ranked first, where the verdict is `sick`.
+        findings: Every alarm, the cause first. A second one is an independent cause, or one that cannot
+            be told apart from the first: then `apart` says what would tell.
+        remarks: Faults that the run survives.
+        apart: What would tell the first two findings apart; empty where nothing needs to.
+        outcome: How the training itself went.
+        notes: What limits this review (a compiled region, a run broken off, …).
+    """
+
+    verdict: Verdict
+    summary: str
+    cause: Finding | None
+    findings: Sequence[Finding]
+    remarks: Sequence[Finding]
+    apart: str
+    outcome: Outcome
+    notes: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `review.json` has it; numbers that JSON cannot hold become words."""
+        return _jsonable(asdict(self))
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    return value

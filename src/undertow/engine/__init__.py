@@ -1,0 +1,1 @@
+"""Backpropagation itself: it knows torch and nothing else."""

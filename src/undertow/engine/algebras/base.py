@@ -1,0 +1,54 @@
+"""What a reverse sweep needs of whatever it carries."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, Generic, TypeVar
+
+from torch import Tensor
+
+from undertow.engine.maps import LinearMap
+
+__all__ = ["Algebra", "fitted"]
+
+C = TypeVar("C")
+
+
+class Algebra(abc.ABC, Generic[C]):
+    """The operations that a reverse sweep needs of the cotangents it carries, of type `C`."""
+
+    @abc.abstractmethod
+    def seed(self, cotangent: Tensor) -> C:
+        """What the sweep starts with, from an ordinary cotangent of an output."""
+
+    @abc.abstractmethod
+    def pull(self, jacobian: LinearMap, cotangent: C) -> C:
+        """Carry a cotangent from an operation's output to one of its inputs."""
+
+    @abc.abstractmethod
+    def add(self, left: C, right: C) -> C:
+        """Join the cotangents that reach one tensor by two paths."""
+
+    @abc.abstractmethod
+    def fit(self, contribution: C, receiver: Any) -> C:
+        """Bring a contribution to the shape and dtype of the tensor it is for (PyTorch's metadata).
+
+        An operation may answer in a broadcast shape, or in the dtype that its inputs were promoted to.
+        """
+
+    @abc.abstractmethod
+    def borrow(self, node: Any, cotangents: list[C | None]) -> tuple[C | None, ...]:
+        """Carry cotangents through an operation whose local derivative nobody stated.
+
+        Raises:
+            MissingRuleError: The algebra needs more than PyTorch's own product can tell.
+        """
+
+
+def fitted(contribution: Tensor, receiver: Any) -> Tensor:
+    """A tensor summed over the dimensions that were broadcast, and in the receiver's dtype."""
+    if contribution.shape != tuple(receiver.shape):
+        contribution = contribution.sum_to_size(receiver.shape)
+    if contribution.is_complex() and not receiver.dtype.is_complex:
+        contribution = contribution.real
+    return contribution if contribution.dtype == receiver.dtype else contribution.to(receiver.dtype)

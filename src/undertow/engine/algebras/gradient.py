@@ -1,0 +1,32 @@
+"""The gradient itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from undertow.engine.algebras.base import Algebra, fitted
+from undertow.engine.borrowed import vector_jacobian
+from undertow.engine.maps import LinearMap
+
+__all__ = ["Gradient"]
+
+
+class Gradient(Algebra[Tensor]):
+    """Carries the cotangent: the derivative of the loss by the tensor at hand. Exact up to rounding."""
+
+    def seed(self, cotangent: Tensor) -> Tensor:
+        return cotangent
+
+    def pull(self, jacobian: LinearMap, cotangent: Tensor) -> Tensor:
+        return jacobian.pull(cotangent)
+
+    def add(self, left: Tensor, right: Tensor) -> Tensor:
+        return left + right
+
+    def fit(self, contribution: Tensor, receiver: Any) -> Tensor:
+        return fitted(contribution, receiver)
+
+    def borrow(self, node: Any, cotangents: list[Tensor | None]) -> tuple[Tensor | None, ...]:
+        return vector_jacobian(node, cotangents)

@@ -1,0 +1,164 @@
+"""`undertow.backward`: a drop-in for `loss.backward()`, by our own sweep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
+
+from undertow.engine.algebras import Gradient
+from undertow.engine.calculus import CALCULUS, Rule
+from undertow.engine.flow import Flow
+from undertow.engine.graph import Graph
+from undertow.engine.plan import Plan
+from undertow.engine.recorder import Recorder, norm, to_host
+from undertow.engine.graph_task import in_graph_task
+from undertow.engine.sweep import sweep
+from undertow.errors import GraphError, GraphFreedError
+
+__all__ = ["backward"]
+
+SWEPT = "undertow.swept"
+OURS = 3  # a variable here, one more holder, and getrefcount's own argument
+VIEWED_ONCE = 2  # the view's reference to its base, and ours
+
+
+def backward(
+    outputs: Tensor | Sequence[Tensor],
+    gradient: Tensor | Sequence[Tensor | None] | None = None,
+    *,
+    retain_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+    model: nn.Module | None = None,
+    calculus: Mapping[str, Rule] = CALCULUS,
+) -> Flow:
+    """Accumulate gradients into `.grad` of the leaves, as `loss.backward()` would, and tell how they flowed.
+
+    It computes gradients only: moving the weights is an optimizer's job.
+
+    Args:
+        outputs: The loss, or several outputs.
+        gradient: The cotangent of each output, of its shape; may be left out for outputs of one element.
+        retain_graph: Whether the graph may be swept again afterwards.
+        inputs: Tensors to accumulate into, leaves or not; all leaves when left out.
+        model: Where the names of parameters come from, for the flow that is returned.
+        calculus: The local derivatives to use. An empty mapping borrows all of them from PyTorch,
+            and gives its gradients to the last bit.
+
+    Returns:
+        The norms of all cotangents and contributions of this pass.
+
+    Raises:
+        GraphError: An output does not require a gradient, or a cotangent does not fit its output.
+        GraphFreedError: The graph was swept before without `retain_graph=True`.
+
+    Hooks on leaves run; hooks on other tensors and modules do not (see LIMITATIONS.md).
+    """
+    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    graph = Graph.read(outputs)
+    seeds = _seeds(outputs, gradient)
+    _refuse_second_pass(graph)
+    recorder = Recorder(Plan.of(graph, _leaf_names(graph, model)))
+    arrivals = _arrivals(graph, inputs)
+    borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), arrivals, watcher=recorder, calculus=calculus))
+    if not retain_graph:
+        graph.nodes[0].metadata[SWEPT] = True
+    return Flow(recorder.plan, recorder.values(), to_host([norm(seed) for seed in seeds]), borrowed)
+
+
+def _seeds(outputs: Sequence[Tensor], gradient: Tensor | Sequence[Tensor | None] | None) -> list[Tensor]:
+    given = [gradient] * len(outputs) if gradient is None else [gradient] if isinstance(gradient, Tensor) else [*gradient]
+    if len(given) != len(outputs):
+        raise GraphError(f"{len(given)} cotangents for {len(outputs)} outputs\n  Pass one for each output, or None.")
+    return [_seed(position, *pair) for position, pair in enumerate(zip(outputs, given, strict=True))]
+
+
+def _seed(position: int, output: Tensor, given: Tensor | None) -> Tensor:
+    if given is None and output.numel() == 1:
+        return torch.ones_like(output)
+    if given is None:
+        raise GraphError(
+            f"output {position} has shape {tuple(output.shape)}, so its gradient is not one number per weight\n"
+            "  Reduce it to one loss (.mean(), .sum()), or pass gradient= with a cotangent of that shape."
+        )
+    if given.shape != output.shape or given.is_complex() != output.is_complex():
+        raise GraphError(
+            f"the cotangent of output {position} has shape {tuple(given.shape)} and dtype {given.dtype},\n"
+            f"  but the output has shape {tuple(output.shape)} and dtype {output.dtype}\n"
+            "  A cotangent holds one number for each entry of its output: pass one of the same shape."
+        )
+    return given.to(output.dtype)
+
+
+def _refuse_second_pass(graph: Graph) -> None:
+    if SWEPT in graph.nodes[0].metadata:
+        raise GraphFreedError(
+            "this graph was swept before without retain_graph=True\n"
+            "  As after loss.backward(), its saved tensors count as freed.\n"
+            "  Pass retain_graph=True to the earlier call, or run the forward pass again."
+        )
+
+
+def _leaf_names(graph: Graph, model: nn.Module | None) -> dict[int, str]:
+    """The model's own names of the leaves that are its parameters."""
+    if model is None:
+        return {}
+    known = {parameter: name for name, parameter in model.named_parameters()}
+    return {index: known[leaf] for index, leaf in graph.leaves() if leaf in known}
+
+
+def _arrivals(graph: Graph, inputs: Tensor | Sequence[Tensor] | None) -> dict[int, Callable[[list[Any]], None]]:
+    if inputs is None:
+        return {index: partial(_accumulate, graph.nodes[index], leaf) for index, leaf in graph.leaves()}
+    wanted = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not wanted:
+        raise GraphError("inputs= is empty\n  Leave it out to accumulate into all leaves.")
+    places = {node: index for index, node in enumerate(graph.nodes)}
+    arrivals: dict[int, Callable[[list[Any]], None]] = {}
+    for tensor in wanted:
+        edge = get_gradient_edge(tensor)
+        if edge.node in places:
+            index, previous = places[edge.node], arrivals.get(places[edge.node])
+            arrivals[index] = partial(_deliver, edge, tensor, previous)
+    return arrivals
+
+
+def _deliver(edge: Any, tensor: Tensor, previous: Callable[[list[Any]], None] | None, cotangents: list[Any]) -> None:
+    if previous is not None:
+        previous(cotangents)
+    if tensor.is_leaf:
+        _accumulate(edge.node, tensor, cotangents)
+    elif (cotangent := cotangents[edge.output_nr]) is not None:
+        tensor.grad = cotangent.clone() if tensor.grad is None else tensor.grad + cotangent
+
+
+def _accumulate(node: Any, leaf: Tensor, cotangents: list[Any]) -> None:
+    """Add a leaf's gradient to its `.grad` as PyTorch's engine does: its hooks first, stealing what is ours alone."""
+    gradient = cotangents[0]
+    cotangents[0] = None
+    if gradient is None:
+        return
+    for hook in (leaf._backward_hooks or {}).values():
+        changed = hook(gradient)
+        gradient = gradient if changed is None else changed
+    if leaf.grad is None and _is_ours_alone(gradient, leaf):
+        leaf.grad = gradient
+    else:
+        node(gradient)
+
+
+def _is_ours_alone(gradient: Tensor, leaf: Tensor) -> bool:
+    """Whether nothing else holds this tensor or its memory, so that it can become `.grad` without a copy."""
+    if leaf._post_accumulate_grad_hooks or gradient.layout is not torch.strided or gradient.stride() != leaf.stride():
+        return False
+    base = gradient._base
+    return (
+        gradient._use_count() == 1
+        and sys.getrefcount(gradient) <= OURS
+        and (base is None or (base._use_count() == VIEWED_ONCE and sys.getrefcount(base) <= OURS))
+    )

@@ -1,0 +1,34 @@
+"""The local derivative of each operation, stated once."""
+
+from undertow.engine.calculus import (
+    arithmetic,
+    attention,
+    convolutions,
+    entrywise,
+    losses,
+    normalizations,
+    picks,
+    products,
+    reductions,
+    shapes,
+)
+from undertow.engine.calculus.table import CALCULUS, Local, Rule, derivative, elementwise, masked
+
+__all__ = [
+    "CALCULUS",
+    "Local",
+    "Rule",
+    "arithmetic",
+    "attention",
+    "convolutions",
+    "derivative",
+    "elementwise",
+    "entrywise",
+    "losses",
+    "masked",
+    "normalizations",
+    "picks",
+    "products",
+    "reductions",
+    "shapes",
+]

@@ -1,0 +1,156 @@
+"""Local derivatives of operations that combine tensors entry by entry, broadcasting as they need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.calculus.node import input_shapes, output_shape
+from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.maps import Diagonal, Expand, Identity, LinearMap, Mask, Scale, Shape
+
+__all__: list[str] = []
+
+
+def broadcast(source: Shape | None, target: Shape, factor: float = 1) -> LinearMap | None:
+    """How an input that is broadcast to the output, times a number, acts on it."""
+    if source is None:
+        return None
+    if source == target:
+        return Identity(target) if factor == 1 else Scale(factor, target)
+    return Expand(source, target) if factor == 1 else Scale(factor, target) @ Expand(source, target)
+
+
+def weighted(source: Shape | None, target: Shape, slope: Tensor | None) -> LinearMap | None:
+    """How an input that is broadcast to the output, times a tensor, acts on it."""
+    if source is None or slope is None:
+        return None
+    diagonal = Diagonal(slope.expand(target))
+    return diagonal if source == target else diagonal @ Expand(source, target)
+
+
+def kept(source: Shape | None, target: Shape, where: Tensor) -> LinearMap | None:
+    """How an input that is broadcast to the output, and used only where a condition holds, acts on it."""
+    if source is None:
+        return None
+    mask = Mask(where.expand(target))
+    return mask if source == target else mask @ Expand(source, target)
+
+
+@derivative("AddBackward0", "AddBackward1")
+def add(node: Any) -> Local:
+    target, alphas = output_shape(node), (1, node._saved_alpha)
+    return [broadcast(source, target, alpha) for source, alpha in zip(input_shapes(node), alphas, strict=False)]
+
+
+@derivative("SubBackward0", "SubBackward1")
+def sub(node: Any) -> Local:
+    target, alphas = output_shape(node), (1, -node._saved_alpha)
+    return [broadcast(source, target, alpha) for source, alpha in zip(input_shapes(node), alphas, strict=False)]
+
+
+@derivative("RsubBackward0", "RsubBackward1")
+def rsub(node: Any) -> Local:
+    target, alphas = output_shape(node), (-node._saved_alpha, 1)
+    return [broadcast(source, target, alpha) for source, alpha in zip(input_shapes(node), alphas, strict=False)]
+
+
+@derivative("MulBackward0")
+def mul(node: Any) -> Local:
+    target, (left, right) = output_shape(node), input_shapes(node)
+    return weighted(left, target, node._saved_other), weighted(right, target, node._saved_self)
+
+
+@derivative("MulBackward1")
+def mul_number(node: Any) -> Local:
+    return (Scale(node._saved_other, output_shape(node)),)
+
+
+@derivative("DivBackward0")
+def div(node: Any) -> Local:
+    target, (above, below) = output_shape(node), input_shapes(node)
+    x, y = node._saved_self, node._saved_other
+    return weighted(above, target, 1 / y), below and weighted(below, target, -x / (y * y))
+
+
+@derivative("DivBackward1")
+def div_number(node: Any) -> Local:
+    return (Scale(1 / node._saved_other, output_shape(node)),)
+
+
+@derivative("PowBackward1")
+def power(node: Any) -> Local:
+    target, (base, exponent) = output_shape(node), input_shapes(node)
+    x, y, result = node._saved_self, node._saved_exponent, node._saved_result
+    by_base = torch.where(y == 0, 0, y * x ** (y - 1))
+    by_exponent = exponent and torch.where((x == 0) & (y >= 0), 0, result * x.log())
+    return weighted(base, target, by_base), exponent and weighted(exponent, target, by_exponent)
+
+
+@derivative("AddcmulBackward0")
+def addcmul(node: Any) -> Local:
+    target, (first, left, right) = output_shape(node), input_shapes(node)
+    x, y, value = node._saved_tensor1, node._saved_tensor2, node._saved_value
+    return (
+        broadcast(first, target),
+        left and weighted(left, target, y * value),
+        right and weighted(right, target, x * value),
+    )
+
+
+@derivative("AddcdivBackward0")
+def addcdiv(node: Any) -> Local:
+    target, (first, above, below) = output_shape(node), input_shapes(node)
+    x, y, value = node._saved_tensor1, node._saved_tensor2, node._saved_value
+    return (
+        broadcast(first, target),
+        above and weighted(above, target, value / y),
+        below and weighted(below, target, -value * x / (y * y)),
+    )
+
+
+@derivative("LerpBackward0")
+def lerp(node: Any) -> Local:
+    target, (start, end) = output_shape(node), input_shapes(node)
+    return broadcast(start, target, 1 - node._saved_weight), broadcast(end, target, node._saved_weight)
+
+
+@derivative("MaximumBackward0")
+def maximum(node: Any) -> Local:
+    return _greater(node, node._saved_self, node._saved_other)
+
+
+@derivative("MinimumBackward0")
+def minimum(node: Any) -> Local:
+    return _greater(node, -node._saved_self, -node._saved_other)
+
+
+def _greater(node: Any, x: Tensor, y: Tensor) -> Local:
+    """Each input where it is the greater; where they are equal, half of each."""
+    target, (left, right) = output_shape(node), input_shapes(node)
+    share = (x > y).to(x.dtype).masked_fill_(x == y, 0.5)
+    return weighted(left, target, share), weighted(right, target, 1 - share)
+
+
+@derivative("WhereBackward0")
+def where(node: Any) -> Local:
+    target, condition = output_shape(node), node._saved_condition
+    chosen, otherwise = input_shapes(node)[-2:]
+    maps = kept(chosen, target, condition), kept(otherwise, target, ~condition)
+    return (*[None] * (len(node.next_functions) - 2), *maps)
+
+
+@derivative("MaskedFillBackward0", "MaskedFillBackward1")
+def masked_fill(node: Any) -> Local:
+    target, mask = output_shape(node), node._saved_mask
+    source, *value = input_shapes(node)
+    return kept(source, target, ~mask), *(kept(shape, target, mask) for shape in value)
+
+
+@derivative("NativeDropoutBackward0")
+def dropout(node: Any) -> Local:
+    p = node._saved_p
+    scale = 0.0 if p == 1 else 1 / (1 - p)
+    return (Scale(scale, output_shape(node)) @ Mask(node._saved_result1),)

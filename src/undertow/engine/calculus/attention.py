@@ -1,0 +1,40 @@
+"""Local derivatives of fused attention: softmax(scale · Q Kᵀ + mask) V."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.maps import LeftMultiply, Permute, RightMultiply, Scale, Softmax
+
+__all__: list[str] = []
+
+
+@derivative("ScaledDotProductFlashAttentionForCpuBackward0")
+def attention(node: Any) -> Local | None:
+    q, k, v = node._saved_query, node._saved_key, node._saved_value
+    if node._saved_dropout_p or q.shape[:-2] != k.shape[:-2]:
+        return None
+    scale = 1 / math.sqrt(q.shape[-1]) if node._saved_scale is None else node._saved_scale
+    p = _weights(scale * (q @ k.mT), node._saved_attn_mask, node._saved_is_causal)
+    rows, columns = p.shape[-2:]
+    by_scores = RightMultiply(v, rows) @ Softmax(p, p.ndim - 1) @ Scale(scale, tuple(p.shape))
+    flipped = Permute(tuple(k.shape), (*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
+    return (
+        by_scores @ RightMultiply(k.mT, rows),
+        by_scores @ LeftMultiply(q, columns) @ flipped,
+        LeftMultiply(p, v.shape[-1]),
+    )
+
+
+def _weights(scores: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """How much each query attends to each key."""
+    if mask is not None:
+        scores = scores + mask
+    if causal:
+        scores = scores.masked_fill(torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -math.inf)
+    return scores.softmax(-1)

@@ -1,0 +1,65 @@
+"""Local derivatives of convolutions and of pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undertow.engine.calculus.node import input_shapes, output_shape
+from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.maps import (
+    AdaptiveAveragePool,
+    AveragePool,
+    Convolve,
+    ConvolveKernel,
+    Expand,
+    Geometry,
+    Reshape,
+    TakeAlong,
+)
+
+__all__: list[str] = []
+
+
+@derivative("ConvolutionBackward0")
+def convolution(node: Any) -> Local:
+    target, (image, kernel, bias) = output_shape(node), input_shapes(node)
+    geometry = Geometry(
+        tuple(node._saved_stride),
+        tuple(node._saved_padding),
+        tuple(node._saved_dilation),
+        node._saved_transposed,
+        tuple(node._saved_output_padding),
+        node._saved_groups,
+    )
+    per_channel = (target[1], *[1] * (len(target) - 2))
+    return (
+        None if image is None else Convolve(node._saved_weight, geometry, image, target),
+        None if kernel is None else ConvolveKernel(node._saved_input, geometry, kernel, target),
+        None if bias is None else Expand(per_channel, target) @ Reshape(bias, per_channel),
+    )
+
+
+@derivative("MaxPool2DWithIndicesBackward0", "AdaptiveMaxPool2DBackward0")
+def max_pool2d(node: Any) -> Local:
+    source, target = tuple(node._saved_self.shape), output_shape(node)
+    plane = (*source[:-2], source[-2] * source[-1])
+    picked = TakeAlong(plane, len(plane) - 1, node._saved_result1.flatten(-2))
+    return (Reshape(picked.target, target) @ picked @ Reshape(source, plane),)
+
+
+@derivative("AvgPool2DBackward0")
+def avg_pool2d(node: Any) -> Local:
+    window = (
+        tuple(node._saved_kernel_size),
+        tuple(node._saved_stride),
+        tuple(node._saved_padding),
+        node._saved_ceil_mode,
+        node._saved_count_include_pad,
+        node._saved_divisor_override,
+    )
+    return (AveragePool(tuple(node._saved_self.shape), output_shape(node), window),)
+
+
+@derivative("AdaptiveAvgPool2DBackward0")
+def adaptive_avg_pool2d(node: Any) -> Local:
+    return (AdaptiveAveragePool(tuple(node._saved_self.shape), output_shape(node)),)

@@ -1,0 +1,97 @@
+"""Local derivatives of losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.calculus.node import input_shapes, output_shape, signed
+from undertow.engine.calculus.reductions import weighted_total
+from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.maps import Diagonal, Expand, LinearMap, Reshape, Shape, TakeAlong
+
+__all__: list[str] = []
+
+MEAN = 1
+NONE = 0
+
+
+def _reduced(node: Any, source: Shape | None, slope: Tensor) -> LinearMap | None:
+    """A loss that is computed entry by entry, by its slope there, and then reduced."""
+    if source is None:
+        return None
+    if node._saved_reduction == MEAN:
+        slope = slope / max(slope.numel(), 1)
+    everywhere = Diagonal(slope) if tuple(slope.shape) == source else Diagonal(slope) @ Expand(source, tuple(slope.shape))
+    if node._saved_reduction == NONE:
+        return everywhere
+    return weighted_total(torch.ones_like(slope), tuple(range(slope.ndim)), output_shape(node)) @ everywhere
+
+
+def _opposite(node: Any, slope: Tensor) -> Local:
+    """Of a loss that sees its two inputs by their difference."""
+    prediction, target = input_shapes(node)
+    return _reduced(node, prediction, slope), target and _reduced(node, target, -slope)
+
+
+@derivative("MseLossBackward0")
+def mse_loss(node: Any) -> Local:
+    return _opposite(node, 2 * (node._saved_self - node._saved_target))
+
+
+@derivative("SmoothL1LossBackward0")
+def smooth_l1_loss(node: Any) -> Local:
+    difference, beta = node._saved_self - node._saved_target, node._saved_beta
+    slope = torch.where(difference.abs() < beta, difference / beta, difference.sign()) if beta else difference.sign()
+    return _opposite(node, slope)
+
+
+@derivative("HuberLossBackward0")
+def huber_loss(node: Any) -> Local:
+    delta = node._saved_delta
+    return _opposite(node, (node._saved_self - node._saved_target).clamp(-delta, delta))
+
+
+@derivative("BinaryCrossEntropyBackward0")
+def binary_cross_entropy(node: Any) -> Local:
+    x, y, weight = node._saved_self, node._saved_target, node._saved_weight
+    # PyTorch keeps the denominator away from 0 by this much.
+    slope = (x - y) / ((1 - x) * x).clamp(min=1e-12)
+    by_target = (1 - x).log().clamp(min=-100) - x.log().clamp(min=-100)
+    return _both(node, slope, by_target, weight)
+
+
+@derivative("BinaryCrossEntropyWithLogitsBackward0")
+def binary_cross_entropy_with_logits(node: Any) -> Local:
+    x, y, weight, positive = node._saved_self, node._saved_target, node._saved_weight, node._saved_pos_weight
+    s = torch.sigmoid(x)
+    if positive is None:
+        return _both(node, s - y, -x, weight)
+    log_s, log_not_s = torch.nn.functional.logsigmoid(x), torch.nn.functional.logsigmoid(-x)
+    return _both(node, (1 - y) * s - positive * y * (1 - s), log_not_s - positive * log_s, weight)
+
+
+def _both(node: Any, slope: Tensor, by_target: Tensor, weight: Tensor | None) -> Local:
+    prediction, target = input_shapes(node)[:2]
+    if weight is not None:
+        slope, by_target = slope * weight, by_target * weight
+    return _reduced(node, prediction, slope), _reduced(node, target, by_target)
+
+
+@derivative("NllLossBackward0", "NllLoss2DBackward0")
+def nll_loss(node: Any) -> Local:
+    x, target = node._saved_self, node._saved_target
+    dim = 1 if x.ndim > 1 else 0
+    ignored = target == signed(node._saved_ignore_index)
+    known = target.masked_fill(ignored, 0)
+    weight = x.new_ones(()).expand(x.shape[dim]) if node._saved_weight is None else node._saved_weight
+    slope = -weight[known].masked_fill(ignored, 0)
+    if node._saved_reduction == MEAN:
+        slope = slope / node._saved_total_weight
+    source, index = tuple(x.shape), known.unsqueeze(dim)
+    picked = Reshape(tuple(index.shape), tuple(target.shape)) @ TakeAlong(source, dim, index)
+    if node._saved_reduction == NONE:
+        return (Diagonal(slope) @ picked,)
+    return (weighted_total(slope, tuple(range(slope.ndim)), output_shape(node)) @ picked,)

@@ -1,0 +1,30 @@
+"""What a node of PyTorch's tells about the operation it recorded, in plain terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undertow.engine.maps import Shape
+
+__all__ = ["dimensions", "input_shapes", "output_shape", "signed"]
+
+
+def input_shapes(node: Any) -> list[Shape | None]:
+    """The shape of each input that a gradient flows to, `None` for the others."""
+    return [None if fn is None else tuple(fn._input_metadata[slot].shape) for fn, slot in node.next_functions]
+
+
+def output_shape(node: Any, slot: int = 0) -> Shape:
+    """The shape of an output."""
+    return tuple(node._input_metadata[slot].shape)
+
+
+def signed(number: int) -> int:
+    """A number that PyTorch saved as 64 bits without a sign."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def dimensions(saved: Any, ndim: int) -> tuple[int, ...]:
+    """Saved dimensions, counted from 0; all of them where none are named."""
+    named = (saved,) if isinstance(saved, int) else tuple(saved or ())
+    return tuple(sorted(signed(dim) % max(ndim, 1) for dim in named)) if named else tuple(range(ndim))

@@ -1,0 +1,85 @@
+"""Local derivatives of matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from undertow.engine.calculus.arithmetic import broadcast
+from undertow.engine.calculus.node import input_shapes, output_shape
+from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.maps import LeftMultiply, LinearMap, Reshape, RightMultiply, Scale, Shape
+
+__all__: list[str] = []
+
+
+@derivative("MmBackward0")
+def mm(node: Any) -> Local:
+    rows, columns = output_shape(node)
+    return a_times(node._saved_mat2, rows), times_b(node._saved_self, columns)
+
+
+@derivative("BmmBackward0")
+def bmm(node: Any) -> Local:
+    _, rows, columns = output_shape(node)
+    return a_times(node._saved_mat2, rows), times_b(node._saved_self, columns)
+
+
+@derivative("AddmmBackward0")
+def addmm(node: Any) -> Local:
+    rows, columns = shape = output_shape(node)
+    product = a_times(node._saved_mat2, rows), times_b(node._saved_mat1, columns)
+    return _added(node, shape, product)
+
+
+@derivative("BaddbmmBackward0")
+def baddbmm(node: Any) -> Local:
+    _, rows, columns = shape = output_shape(node)
+    product = a_times(node._saved_batch2, rows), times_b(node._saved_batch1, columns)
+    return _added(node, shape, product)
+
+
+@derivative("MvBackward0")
+def mv(node: Any) -> Local:
+    return matrix_vector(node._saved_self, node._saved_vec, output_shape(node))
+
+
+@derivative("AddmvBackward0")
+def addmv(node: Any) -> Local:
+    shape = output_shape(node)
+    return _added(node, shape, matrix_vector(node._saved_mat, node._saved_vec, shape))
+
+
+@derivative("DotBackward0")
+def dot(node: Any) -> Local:
+    a, b = node._saved_self, node._saved_tensor
+    return None if b is None else _row_times(b), None if a is None else _row_times(a)
+
+
+def a_times(b: Tensor | None, rows: int) -> LinearMap | None:
+    """How A B answers to A."""
+    return None if b is None else RightMultiply(b, rows)
+
+
+def times_b(a: Tensor | None, columns: int) -> LinearMap | None:
+    """How A B answers to B."""
+    return None if a is None else LeftMultiply(a, columns)
+
+
+def matrix_vector(a: Tensor | None, x: Tensor | None, target: Shape) -> tuple[LinearMap | None, LinearMap | None]:
+    """How A x answers to A and to x."""
+    column = Reshape((*target, 1), target)
+    by_a = None if x is None else column @ RightMultiply(x.unsqueeze(-1), target[0])
+    by_x = None if a is None else column @ LeftMultiply(a, 1) @ Reshape((a.shape[-1],), (a.shape[-1], 1))
+    return by_a, by_x
+
+
+def _row_times(b: Tensor) -> LinearMap:
+    return Reshape((1, 1), ()) @ RightMultiply(b.unsqueeze(-1), 1) @ Reshape(tuple(b.shape), (1, *b.shape))
+
+
+def _added(node: Any, target: Shape, product: tuple[LinearMap | None, LinearMap | None]) -> Local:
+    """beta · first + alpha · product."""
+    first, alpha = broadcast(input_shapes(node)[0], target, node._saved_beta), node._saved_alpha
+    return (first, *product) if alpha == 1 else (first, *[m and Scale(alpha, target) @ m for m in product])

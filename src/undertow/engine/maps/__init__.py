@@ -1,0 +1,42 @@
+"""Linear maps with structure: what a local derivative is made of."""
+
+from undertow.engine.maps.base import Adjoint, Compose, Identity, LinearMap, Shape, Sum
+from undertow.engine.maps.convolutions import AdaptiveAveragePool, AveragePool, Convolve, ConvolveKernel, Geometry
+from undertow.engine.maps.entrywise import Diagonal, Mask, Scale
+from undertow.engine.maps.normalizations import LogSoftmax, RankOne, Softmax, Standardize
+from undertow.engine.maps.picks import Index, Lookup, TakeAlong
+from undertow.engine.maps.products import LeftMultiply, RightMultiply
+from undertow.engine.maps.shapes import Expand, Flip, Permute, Reshape, Roll, Slice, Total
+
+__all__ = [
+    "AdaptiveAveragePool",
+    "Adjoint",
+    "AveragePool",
+    "Compose",
+    "Convolve",
+    "ConvolveKernel",
+    "Diagonal",
+    "Expand",
+    "Flip",
+    "Geometry",
+    "Identity",
+    "Index",
+    "LeftMultiply",
+    "LinearMap",
+    "LogSoftmax",
+    "Lookup",
+    "Mask",
+    "Permute",
+    "RankOne",
+    "Reshape",
+    "RightMultiply",
+    "Roll",
+    "Scale",
+    "Shape",
+    "Slice",
+    "Softmax",
+    "Standardize",
+    "Sum",
+    "TakeAlong",
+    "Total",
+]

@@ -1,0 +1,84 @@
+"""Maps that act entry by entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from undertow.engine.maps.base import LinearMap, Shape
+
+__all__ = ["Diagonal", "Mask", "Scale"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Diagonal(LinearMap):
+    """v ↦ d · v, entry by entry; `d` has the shape of both spaces."""
+
+    d: Tensor
+
+    @property
+    def source(self) -> Shape:
+        return tuple(self.d.shape)
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.d.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent * self.d
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent * self.d.conj()
+
+    def modulus(self) -> LinearMap:
+        return Diagonal(self.d.abs())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Mask(LinearMap):
+    """v ↦ v where `kept` is true, and 0 elsewhere, even for an entry that is infinite or not a number."""
+
+    kept: Tensor
+
+    @property
+    def source(self) -> Shape:
+        return tuple(self.kept.shape)
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.kept.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent.where(self.kept, 0)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent.where(self.kept, 0)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scale(LinearMap):
+    """v ↦ factor · v, for one number."""
+
+    factor: float
+    shape: Shape
+
+    @property
+    def source(self) -> Shape:
+        return self.shape
+
+    @property
+    def target(self) -> Shape:
+        return self.shape
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent * self.factor
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent * self.factor.conjugate()
+
+    def modulus(self) -> LinearMap:
+        return Scale(abs(self.factor), self.shape)

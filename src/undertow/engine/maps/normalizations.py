@@ -1,0 +1,126 @@
+"""Maps in which the entries of a group see each other: the derivatives of normalisations and softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undertow.engine.maps.base import LinearMap, Shape, Sum
+from undertow.engine.maps.entrywise import Diagonal
+
+__all__ = ["LogSoftmax", "RankOne", "Softmax", "Standardize"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RankOne(LinearMap):
+    """v ↦ left · Σ (right · v), the sum over `dims`: in each group of entries, one column times one row."""
+
+    left: Tensor
+    right: Tensor
+    dims: tuple[int, ...]
+
+    @property
+    def source(self) -> Shape:
+        return tuple(self.right.shape)
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.left.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return self.left * (self.right * tangent).sum(self.dims, keepdim=True)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return self.right * (self.left * cotangent).sum(self.dims, keepdim=True)
+
+    def modulus(self) -> LinearMap:
+        return RankOne(self.left.abs(), self.right.abs(), self.dims)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Softmax(LinearMap):
+    """v ↦ p · (v - Σ p v), the sum over `dim`: the derivative of a softmax whose result was p."""
+
+    p: Tensor
+    dim: int
+
+    @property
+    def source(self) -> Shape:
+        return tuple(self.p.shape)
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.p.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return self.p * (tangent - (self.p * tangent).sum(self.dim, keepdim=True))
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return torch._softmax_backward_data(cotangent, self.p, self.dim, self.p.dtype)
+
+    def modulus(self) -> LinearMap:
+        # p_i - p_i² on the diagonal, -p_i p_j off it.
+        return Sum(Diagonal(self.p * (1 - 2 * self.p)), RankOne(self.p, self.p, (self.dim,)))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LogSoftmax(LinearMap):
+    """v ↦ v - Σ p v, the sum over `dim`: the derivative of a log-softmax whose result was log p."""
+
+    log_p: Tensor
+    dim: int
+
+    @property
+    def source(self) -> Shape:
+        return tuple(self.log_p.shape)
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.log_p.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent - (self.log_p.exp() * tangent).sum(self.dim, keepdim=True)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return torch._log_softmax_backward_data(cotangent, self.log_p, self.dim, self.log_p.dtype)
+
+    def modulus(self) -> LinearMap:
+        # 1 - p_i on the diagonal, -p_j off it.
+        p = self.log_p.exp()
+        return Sum(Diagonal(1 - 2 * p), RankOne(torch.ones_like(p), p, (self.dim,)))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Standardize(LinearMap):
+    """v ↦ r · (v - mean v - z · mean(z v)), the means over `dims`: the derivative of z = r · (x - mean x).
+
+    `r`, one over the standard deviation, has length 1 along `dims`. The map is its own adjoint. Its modulus
+    is an upper bound: it takes the three terms as if they never cancelled.
+    """
+
+    z: Tensor
+    r: Tensor
+    dims: tuple[int, ...]
+
+    @property
+    def source(self) -> Shape:
+        return tuple(self.z.shape)
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.z.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        along = (self.z * tangent).mean(self.dims, keepdim=True)
+        return self.r * (tangent - tangent.mean(self.dims, keepdim=True)).addcmul_(self.z, along, value=-1)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return self.push(cotangent)
+
+    def modulus(self) -> LinearMap:
+        share = self.r.expand_as(self.z) / (self.z.numel() / max(self.r.numel(), 1))
+        one, z = torch.ones_like(self.z), self.z.abs()
+        means = Sum(RankOne(share, one, self.dims), RankOne(share * z, z, self.dims))
+        return Sum(Diagonal(self.r.expand_as(self.z)), means)

@@ -1,0 +1,80 @@
+"""Maps that pick entries by index; their adjoints add up what went to the same place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from undertow.engine.maps.base import LinearMap, Shape
+
+__all__ = ["Index", "Lookup", "TakeAlong"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TakeAlong(LinearMap):
+    """v ↦ the entries of v that `index` names along `dim`, as in `torch.gather`."""
+
+    source: Shape = field()
+    dim: int
+    index: Tensor
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.index.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent.gather(self.dim, self.index)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent.new_zeros(self.source).scatter_add_(self.dim, self.index, cotangent)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Index(LinearMap):
+    """v ↦ v[indices], for tensors of integers or booleans, and `None` where a dimension is taken whole."""
+
+    source: Shape = field()
+    target: Shape = field()
+    indices: tuple[Tensor | None, ...]
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return torch.ops.aten.index.Tensor(tangent, self.indices)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        empty = cotangent.new_zeros(self.source)
+        return torch.ops.aten.index_put_.default(empty, self.indices, cotangent, accumulate=True)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Lookup(LinearMap):
+    """v ↦ the rows of v that `index` names. The row `padding`, if not negative, counts as zero."""
+
+    index: Tensor
+    rows: int
+    width: int
+    padding: int = -1
+
+    @property
+    def source(self) -> Shape:
+        return (self.rows, self.width)
+
+    @property
+    def target(self) -> Shape:
+        return (*self.index.shape, self.width)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent[self.index] * (self.index != self.padding).unsqueeze(-1)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return torch.ops.aten.embedding_dense_backward.default(cotangent, self.index, self.rows, self.padding, False)
+
+    def modulus(self) -> LinearMap:
+        return self

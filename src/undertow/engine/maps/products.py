@@ -1,0 +1,65 @@
+"""Multiplication by a matrix, on either side and in batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from undertow.engine.maps.base import LinearMap, Shape
+
+__all__ = ["LeftMultiply", "RightMultiply"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LeftMultiply(LinearMap):
+    """X ↦ A X, for A of shape (…, m, k) and X of shape (…, k, n), the leading dimensions the same."""
+
+    a: Tensor
+    columns: int
+
+    @property
+    def source(self) -> Shape:
+        *batch, _, k = self.a.shape
+        return (*batch, k, self.columns)
+
+    @property
+    def target(self) -> Shape:
+        *batch, m, _ = self.a.shape
+        return (*batch, m, self.columns)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return self.a @ tangent
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return self.a.mH @ cotangent
+
+    def modulus(self) -> LinearMap:
+        return LeftMultiply(self.a.abs(), self.columns)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RightMultiply(LinearMap):
+    """X ↦ X B, for B of shape (…, k, n) and X of shape (…, m, k), the leading dimensions the same."""
+
+    b: Tensor
+    rows: int
+
+    @property
+    def source(self) -> Shape:
+        *batch, k, _ = self.b.shape
+        return (*batch, self.rows, k)
+
+    @property
+    def target(self) -> Shape:
+        *batch, _, n = self.b.shape
+        return (*batch, self.rows, n)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent @ self.b
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent @ self.b.mH
+
+    def modulus(self) -> LinearMap:
+        return RightMultiply(self.b.abs(), self.rows)

@@ -1,0 +1,161 @@
+"""Maps that move entries, repeat them, add them up or leave them out, and never scale them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from undertow.engine.maps.base import LinearMap, Shape
+
+__all__ = ["Expand", "Flip", "Permute", "Reshape", "Roll", "Slice", "Total"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Expand(LinearMap):
+    """v ↦ v broadcast to `target`, by PyTorch's rules. Its adjoint sums over the broadcast dimensions."""
+
+    source: Shape = field()
+    target: Shape = field()
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent.expand(self.target)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent.sum_to_size(self.source)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Total(LinearMap):
+    """v ↦ the sum of v over `dims`, which are kept with length 1. Its adjoint repeats along them."""
+
+    source: Shape = field()
+    dims: tuple[int, ...]
+
+    @property
+    def target(self) -> Shape:
+        return tuple(1 if dim in self.dims else size for dim, size in enumerate(self.source))
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent.sum(self.dims, keepdim=True) if self.dims else tangent
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent.expand(self.source)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reshape(LinearMap):
+    """v ↦ the same entries, in the same order, in another shape."""
+
+    source: Shape = field()
+    target: Shape = field()
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent.reshape(self.target)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent.reshape(self.source)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Permute(LinearMap):
+    """v ↦ v with its dimensions in another order: dimension i of the result is dimension `dims[i]` of v."""
+
+    source: Shape = field()
+    dims: tuple[int, ...]
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.source[dim] for dim in self.dims)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent.permute(self.dims)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent.permute(tuple(self.dims.index(dim) for dim in range(len(self.dims))))
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Slice(LinearMap):
+    """v ↦ `count` of its slices along `dim`, from `start` on, each `step`-th. Its adjoint puts zeros elsewhere."""
+
+    source: Shape = field()
+    dim: int
+    start: int
+    count: int
+    step: int = 1
+
+    @property
+    def target(self) -> Shape:
+        return (*self.source[: self.dim], self.count, *self.source[self.dim + 1 :])
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent[self._where()]
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        answer = cotangent.new_zeros(self.source)
+        answer[self._where()] = cotangent
+        return answer
+
+    def modulus(self) -> LinearMap:
+        return self
+
+    def _where(self) -> tuple[slice, ...]:
+        stop = self.start + self.count * self.step
+        return (*[slice(None)] * self.dim, slice(self.start, stop, self.step))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Flip(LinearMap):
+    """v ↦ v in reverse order along `dims`."""
+
+    source: Shape = field()
+    dims: tuple[int, ...]
+
+    @property
+    def target(self) -> Shape:
+        return self.source
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return tangent.flip(self.dims)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return cotangent.flip(self.dims)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Roll(LinearMap):
+    """v ↦ v moved round by `shifts` along `dims`; without `dims`, along v laid out in one row."""
+
+    source: Shape = field()
+    shifts: tuple[int, ...]
+    dims: tuple[int, ...]
+
+    @property
+    def target(self) -> Shape:
+        return self.source
+
+    def push(self, tangent: Tensor) -> Tensor:
+        return torch.roll(tangent, self.shifts, self.dims)
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return torch.roll(cotangent, tuple(-shift for shift in self.shifts), self.dims)
+
+    def modulus(self) -> LinearMap:
+        return self

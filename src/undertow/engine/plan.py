@@ -1,0 +1,104 @@
+"""What to measure in a graph so that the whole flow is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any, NamedTuple
+
+from undertow.engine.graph import Graph, Topology
+
+__all__ = ["ISOMETRIES", "Plan", "Seed", "Sum"]
+
+ISOMETRIES = frozenset(
+    {
+        "AliasBackward0",
+        "CloneBackward0",
+        "PermuteBackward0",
+        "ReshapeAliasBackward0",
+        "SelectBackward0",
+        "SliceBackward0",
+        "SqueezeBackward0",
+        "SqueezeBackward1",
+        "TBackward0",
+        "TransposeBackward0",
+        "UnsafeViewBackward0",
+        "UnsqueezeBackward0",
+        "ViewBackward0",
+    }
+)
+"""Operations that move entries or pad them with zeros: their gain is exactly 1, and is not measured."""
+
+KEPT_PLANS = 64
+_PLANS: dict[Any, Plan] = {}
+
+
+class Seed(NamedTuple):
+    """The one thing that reaches an output is what the pass started with at this root."""
+
+    root: int
+
+
+class Sum(NamedTuple):
+    """Several contributions reach an output: the norm of their sum is measured under this key."""
+
+    key: int
+
+
+class Plan:
+    """What to measure in a graph so that every cotangent and every contribution is known.
+
+    An output that one contribution reaches has that contribution's norm. So contributions are measured,
+    and sums only where several meet. Keys are edge numbers and, for sums, numbers after these.
+
+    Attributes:
+        topology: The graph.
+        keys: How many keys there are.
+        sent: For each operation, the numbers of the edges that leave it.
+        reached: For each operation and output, what reaches it: the number of an edge, a seed, a sum, or nothing.
+        parts: For each operation, `(position, key)` of the contributions to measure.
+        sums: For each operation, `(slot, key)` of the sums to measure.
+    """
+
+    def __init__(self, topology: Topology):
+        self.topology = topology
+        self.sent: list[list[int]] = [[] for _ in topology.operations]
+        arriving: list[list[list[int | Seed]]] = [[[] for _ in op.shapes] for op in topology.operations]
+        for number, edge in enumerate(topology.edges):
+            self.sent[edge.sender].append(number)
+            arriving[edge.receiver][edge.slot].append(number)
+        for root, (index, slot) in enumerate(topology.roots):
+            arriving[index][slot].append(Seed(root))
+        keys = count(len(topology.edges))
+        self.reached = [[_joined(slot, keys) for slot in slots] for slots in arriving]
+        self.keys = next(keys)
+        self.parts = [self._parts(index) for index in range(len(topology))]
+        self.sums = [
+            tuple((slot, reach.key) for slot, reach in enumerate(slots) if isinstance(reach, Sum))
+            for slots in self.reached
+        ]
+
+    @classmethod
+    def of(cls, graph: Graph, leaf_names: Mapping[int, str]) -> Plan:
+        """The plan for a graph; graphs of the same operations, shapes and names share one."""
+        key = (graph.signature(), tuple(leaf_names.items()))
+        if key not in _PLANS:
+            while len(_PLANS) >= KEPT_PLANS:
+                _PLANS.pop(next(iter(_PLANS)))
+            _PLANS[key] = cls(graph.topology(leaf_names))
+        return _PLANS[key]
+
+    def measures(self, index: int) -> bool:
+        """Whether anything is measured at an operation."""
+        return bool(self.parts[index] or self.sums[index])
+
+    def _parts(self, index: int) -> tuple[tuple[int, int], ...]:
+        if self.topology.operations[index].name in ISOMETRIES:
+            return ()
+        return tuple((self.topology.edges[number].position, number) for number in self.sent[index])
+
+
+def _joined(arriving: list[int | Seed], keys: Iterator[int]) -> int | Seed | Sum | None:
+    if len(arriving) > 1:
+        return Sum(next(keys))
+    return arriving[0] if arriving else None

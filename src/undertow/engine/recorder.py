@@ -1,0 +1,75 @@
+"""Measuring a backward pass while it runs, whether the sweep is ours or PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.plan import Plan
+
+__all__ = ["Recorder", "norm", "to_host"]
+
+NARROW = frozenset({torch.float16, torch.bfloat16})
+
+
+SAFE = (1e-16, 1e16)
+"""Norms in between were had without any square leaving the range of float32."""
+
+
+def norm(tensor: Tensor) -> float | Tensor:
+    """The Euclidean norm; non-finite if any entry is.
+
+    Accumulated in float64 where the squares of the entries would leave the range of float32.
+
+    Returns:
+        A number, or for a tensor on another device a 0-d tensor there, so that nothing is synchronised.
+    """
+    if tensor.layout is not torch.strided:
+        tensor = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
+    if not tensor.is_cpu:
+        return _wide_norm(tensor)
+    size = float(torch.linalg.vector_norm(tensor, dtype=torch.float32 if tensor.dtype in NARROW else None))
+    return size if SAFE[0] < size < SAFE[1] else float(_wide_norm(tensor))
+
+
+def _wide_norm(tensor: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(tensor, dtype=torch.complex128 if tensor.is_complex() else torch.float64)
+
+
+class Recorder:
+    """A watcher of one pass that keeps the norm of everything; on other devices than the CPU, there."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self._sizes: dict[int, float | Tensor] = {}
+        self._parts = plan.parts
+        self._sums = plan.sums
+
+    def saw(self, index: int, contributions: Sequence[Tensor | None], cotangents: Sequence[Tensor | None]) -> None:
+        for position, key in self._parts[index]:
+            if (part := contributions[position]) is not None:
+                self._sizes[key] = norm(part)
+        for slot, key in self._sums[index]:
+            if (total := cotangents[slot]) is not None:
+                self._sizes[key] = norm(total)
+
+    def values(self) -> dict[int, float]:
+        """Every norm, by key, moved to the host at once."""
+        return dict(zip(self._sizes, to_host([*self._sizes.values()]), strict=True))
+
+
+def to_host(sizes: Sequence[float | Tensor]) -> list[float]:
+    """The values of numbers and 0-d tensors; tensors are moved once for each device and dtype among them."""
+    groups: dict[Any, list[int]] = {}
+    for position, size in enumerate(sizes):
+        if isinstance(size, Tensor):
+            groups.setdefault((size.device, size.dtype), []).append(position)
+    values = [*sizes]
+    for positions in groups.values():
+        moved = torch.stack([sizes[p] for p in positions]).tolist()
+        for position, value in zip(positions, moved, strict=True):
+            values[position] = value
+    return values

@@ -1,0 +1,43 @@
+"""The errors Undertow raises.
+
+UndertowError
+├── GraphError              the recorded forward pass cannot be read or swept
+│   ├── GraphFreedError     its saved tensors are gone
+│   └── SweptOnceError      a region of it can be swept only once
+├── MissingRuleError        an algebra needs a local derivative that nobody stated
+├── RegistryError           a table was written twice, or with a wrong key
+├── StoreError              a run's folder is not one, is damaged, or cannot be written
+└── LaunchError             the script to run is not there or cannot be read
+"""
+
+
+class UndertowError(Exception):
+    """Anything that Undertow refuses, with what, where, why it matters and what to do."""
+
+
+class GraphError(UndertowError):
+    """The recorded forward pass cannot be read or swept."""
+
+
+class GraphFreedError(GraphError, RuntimeError):
+    """The tensors that the forward pass saved have been freed by an earlier backward pass."""
+
+
+class SweptOnceError(GraphError):
+    """A region of the graph accumulates into `.grad` by itself, so it can be swept only once."""
+
+
+class MissingRuleError(UndertowError):
+    """An algebra that cannot borrow met an operation whose local derivative is not stated."""
+
+
+class RegistryError(UndertowError):
+    """A table was written twice under one key, or with a key of the wrong type."""
+
+
+class StoreError(UndertowError):
+    """A run's folder is not one, is damaged, or cannot be written."""
+
+
+class LaunchError(UndertowError):
+    """The script to run is not there, or is not Python that compiles."""

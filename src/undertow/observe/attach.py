@@ -1,0 +1,110 @@
+"""The one place where PyTorch is patched: on entry, and undone on exit."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol
+from unittest.mock import patch
+
+import torch
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+__all__ = ["Attachment", "Observer", "compiler_in_use"]
+
+
+class Observer(Protocol):
+    """What wants to know of a training loop that is not its own."""
+
+    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any]) -> None:
+        """PyTorch's engine is about to run, from these outputs with these cotangents."""
+
+    def backward_ended(self, completed: bool) -> None:
+        """It has run, or raised."""
+
+    def step_begins(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to move the weights."""
+
+    def step_ended(self, optimizer: Optimizer) -> None:
+        """It has."""
+
+    def loss_scaled(self, scaler: GradScaler, scaled: Any) -> None:
+        """A gradient scaler has multiplied a loss."""
+
+    def compile_called(self) -> None:
+        """Something is about to be compiled."""
+
+
+class Attachment:
+    """Calls an observer from inside somebody else's training loop, until it is removed.
+
+    PyTorch's engine has one entry for `Tensor.backward`, `torch.autograd.backward` and
+    `torch.autograd.grad`; passes that run inside another pass (reentrant checkpointing) are left alone.
+    """
+
+    def __init__(self, observer: Observer):
+        self._observer = observer
+        self._undo = ExitStack()
+        self._inside = False
+
+    def install(self) -> None:
+        observer = self._observer
+        for handle in (
+            register_optimizer_step_pre_hook(lambda optimizer, *_: observer.step_begins(optimizer)),
+            register_optimizer_step_post_hook(lambda optimizer, *_: observer.step_ended(optimizer)),
+        ):
+            self._undo.callback(handle.remove)
+        self._replace(torch.autograd, "_engine_run_backward", self._run_backward)
+        self._replace(GradScaler, "scale", self._scale)
+        self._replace(torch, "compile", self._compile)
+
+    def remove(self) -> None:
+        self._undo.close()
+
+    def _replace(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+        self._undo.enter_context(patch.object(owner, name, wrap(getattr(owner, name))))
+
+    def _run_backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def run_backward(outputs: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+            if self._inside:
+                return original(outputs, *args, **kwargs)
+            self._inside = True
+            completed = False
+            try:
+                self._observer.backward_begins(outputs, args[0] if args else kwargs["grad_tensors"])
+                answer = original(outputs, *args, **kwargs)
+                completed = True
+            finally:
+                self._inside = False
+                self._observer.backward_ended(completed)
+            return answer
+
+        return run_backward
+
+    def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def scale(scaler: GradScaler, outputs: Any) -> Any:
+            scaled = original(scaler, outputs)
+            self._observer.loss_scaled(scaler, scaled)
+            return scaled
+
+        return scale
+
+    def _compile(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001  (it stands in for torch.compile)
+            self._observer.compile_called()
+            return original(*args, **kwargs)
+
+        return compile
+
+
+def compiler_in_use() -> bool:
+    """Whether anything has been handed to `torch.compile` so far."""
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    return dynamo is not None and any(backend is not None for backend in dynamo.cached_backends.values())

@@ -1,0 +1,112 @@
+"""Tracing a non-finite value to the operation that made it, from what the forward pass saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.graph import Graph, Operation
+from undertow.observe.probes import saved
+
+__all__ = ["birth"]
+
+OUTPUTS = frozenset({"result", "result0", "output", "out"})
+
+REPLAYS: dict[str, Callable[..., Tensor]] = {
+    "AcosBackward0": lambda self: self.acos(),
+    "AddmmBackward0": lambda mat1, mat2: mat1 @ mat2,
+    "AsinBackward0": lambda self: self.asin(),
+    "AtanhBackward0": lambda self: self.atanh(),
+    "BmmBackward0": lambda self, mat2: self @ mat2,
+    "DivBackward0": lambda self, other: self / other,
+    "ExpBackward0": lambda result: result,
+    "LogBackward0": lambda self: self.log(),
+    "Log10Backward0": lambda self: self.log10(),
+    "Log1PBackward0": lambda self: self.log1p(),
+    "Log2Backward0": lambda self: self.log2(),
+    "LogsumexpBackward0": lambda result: result,
+    "MmBackward0": lambda self, mat2: self @ mat2,
+    "MulBackward0": lambda self, other: self * other,
+    "PowBackward0": lambda self, exponent: self**exponent,
+    "PowBackward1": lambda self, exponent: self**exponent,
+    "XlogyBackward0": lambda self, other: torch.xlogy(self, other),
+}
+"""The forward operation again, from what its node saved, for those that can turn finite into non-finite."""
+
+
+def birth(graph: Graph, operations: tuple[Operation, ...]) -> dict[str, Any] | None:
+    """Where the first non-finite value of a forward pass came from.
+
+    Returns:
+        Facts: `phase` is `parameters` (they were non-finite before the pass began), `data` (it came in),
+        or `forward`; with the operation, its module, its line and the range of what went into it.
+        `None` where the saved tensors do not tell.
+    """
+    sick = [operations[index].leaf or f"leaf {index}" for index, leaf in graph.leaves() if not _finite(leaf.detach())]
+    if sick:
+        return {"phase": "parameters", "parameters": sick[:20], "count": len(sick)}
+    for index in sorted(range(len(graph)), key=lambda i: graph.nodes[i]._sequence_nr() if graph.edges[i] else -1):
+        if graph.edges[index] and (facts := _born_at(graph, index)):
+            operation = operations[index]
+            return facts | {
+                "operation": operation.name,
+                "module": operation.module,
+                "source": operation.source,
+                "shape": list(operation.shapes[0]) if operation.shapes else [],
+            }
+    return None
+
+
+def _born_at(graph: Graph, index: int) -> dict[str, Any] | None:
+    """Whether this operation, in forward order the first to touch anything non-finite, made it or was given it."""
+    node = graph.nodes[index]
+    tensors = _saved_tensors(node)
+    given = {name: tensor for name, tensor in tensors.items() if name not in OUTPUTS}
+    ranges = {name: _range(tensor) for name, tensor in given.items() if tensor.is_floating_point()}
+    if any(not _finite(tensor) for tensor in given.values()):
+        return {"phase": "data", "inputs": ranges}
+    outputs = [tensor for name, tensor in tensors.items() if name in OUTPUTS]
+    if all(map(_finite, outputs)) and _finite(_replayed(node, tensors)):
+        return None
+    return {"phase": "forward", "inputs": ranges}
+
+
+def _replayed(node: Any, tensors: Mapping[str, Tensor]) -> Tensor | None:
+    replay = REPLAYS.get(type(node).__name__)
+    if replay is None:
+        return None
+    wanted = replay.__code__.co_varnames[: replay.__code__.co_argcount]
+    values = {name: tensors.get(name, getattr(node, f"_saved_{name}", None)) for name in wanted}
+    if type(node).__name__ == "DivBackward0" and values["self"] is None and isinstance(values["other"], Tensor):
+        values["self"] = torch.ones_like(values["other"])
+    if any(value is None for value in values.values()):
+        return None
+    with torch.no_grad():
+        return replay(**values)
+
+
+def _saved_tensors(node: Any) -> dict[str, Tensor]:
+    names = [name.removeprefix("_raw_saved_") for name in dir(type(node)) if name.startswith("_raw_saved_")]
+    found = {name: saved(node, name) for name in names}
+    return {name: tensor.detach() for name, tensor in found.items() if tensor is not None}
+
+
+def _finite(tensor: Tensor | None) -> bool:
+    if tensor is None or not tensor.is_floating_point():
+        return True
+    return bool(tensor.isfinite().all())
+
+
+def _range(tensor: Tensor) -> dict[str, Any]:
+    """Shape, range and how many zeros and non-finite entries: never the data."""
+    finite = tensor[tensor.isfinite()]
+    return {
+        "shape": list(tensor.shape),
+        "low": float(finite.min()) if finite.numel() else None,
+        "high": float(finite.max()) if finite.numel() else None,
+        "zeros": int((tensor == 0).sum()),
+        "non-finite": int(tensor.numel() - finite.numel()),
+    }

@@ -1,0 +1,116 @@
+"""Finding the line where a value leaves the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode, _get_current_function_mode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from undertow.observe.frames import source_of, user_frame
+
+__all__ = ["Cut", "CutTracer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A call whose result no longer carries the gradient of what went in.
+
+    Attributes:
+        operation: The call's name, such as `detach`.
+        source: The user's line.
+        grad_enabled: Whether gradients were being recorded: if not, it stood under `torch.no_grad()`.
+        nodes: Where the graph behind what went in begins.
+        leaves: The leaves that went in directly.
+    """
+
+    operation: str
+    source: str
+    grad_enabled: bool
+    nodes: tuple[Any, ...]
+    leaves: tuple[Tensor, ...]
+
+
+class CutTracer(TorchFunctionMode):
+    """Follows values through one forward pass, and remembers by which calls each left the graph.
+
+    A number that leaves PyTorch (`tolist`, `numpy`) and comes back is recognised by its size.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._taints: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._outside: list[tuple[int, frozenset[Cut]]] = []
+        self._started = False
+        self.all: list[Cut] = []
+
+    def start(self) -> None:
+        self.__enter__()
+        self._started = True
+
+    def stop(self) -> None:
+        """Stop following; a mode that the user has put on top keeps this one in place, but idle."""
+        if self._started and _get_current_function_mode() is self:
+            self._started = False
+            self.__exit__(None, None, None)
+
+    def behind(self, tensor: Any) -> frozenset[Cut]:
+        """The cuts that a value descends from."""
+        return self._taints.get(tensor, frozenset()) if isinstance(tensor, Tensor) else frozenset()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        answer = func(*args, **(kwargs or {}))
+        if self._started and torch._C._current_graph_task_id() == -1:
+            self._follow(func, [*_tensors((args, kwargs or {}))], answer)
+        return answer
+
+    def _follow(self, func: Any, inputs: list[Tensor], answer: Any) -> None:
+        taints = frozenset[Cut]().union(*(self.behind(tensor) for tensor in inputs))
+        carrying = [tensor for tensor in inputs if tensor.requires_grad]
+        outputs = [*_tensors((answer,))]
+        if not inputs:
+            taints = self._returned(outputs)
+        elif carrying and not any(output.requires_grad for output in outputs):
+            self.all.append(_cut(func, carrying))
+            taints |= {self.all[-1]}
+        if not taints:
+            return
+        for output in outputs:
+            self._taints[output] = self.behind(output) | taints
+        if not outputs and inputs and inputs[0].numel() > 1 and _leaves_torch(func):
+            self._outside.append((inputs[0].numel(), taints))
+
+    def _returned(self, outputs: Iterable[Tensor]) -> frozenset[Cut]:
+        sizes = {output.numel() for output in outputs}
+        return frozenset[Cut]().union(*(taints for size, taints in self._outside if size in sizes))
+
+
+def _leaves_torch(func: Callable[..., Any]) -> bool:
+    return getattr(func, "__name__", "") in {"numpy", "tolist", "__array__"}
+
+
+def _cut(func: Any, carrying: list[Tensor]) -> Cut:
+    name = getattr(func, "__name__", str(func))
+    if name == "__get__":
+        name = getattr(getattr(func, "__self__", None), "__name__", name)
+    return Cut(
+        operation=name,
+        source=source_of(user_frame()),
+        grad_enabled=torch.is_grad_enabled(),
+        nodes=tuple(tensor.grad_fn for tensor in carrying if tensor.grad_fn is not None),
+        leaves=tuple(tensor for tensor in carrying if tensor.is_leaf),
+    )
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _tensors(value)
+    elif isinstance(values, dict):
+        yield from _tensors([*values.values()])

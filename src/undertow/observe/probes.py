@@ -1,0 +1,213 @@
+"""What is measured of one backward pass besides its norms, from what the forward pass saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.graph import Graph
+from undertow.store import Activation, InputScale, LossHead, Target
+
+__all__ = ["activations", "inputs", "loss_head", "saved", "target"]
+
+MOST_ACTIVATIONS = 96
+ENTRIES = 1 << 15
+
+SLOPES: dict[str, tuple[str, float, Callable[[Tensor], Tensor]]] = {
+    "ReluBackward0": ("result", 1.0, lambda y: (y > 0).to(torch.float32)),
+    "SigmoidBackward0": ("result", 0.25, lambda y: y * (1 - y)),
+    "TanhBackward0": ("result", 1.0, lambda y: 1 - y * y),
+    "GeluBackward0": ("self", 1.0, lambda x: (x > -3).to(torch.float32)),
+    "SiluBackward0": ("self", 1.0, lambda x: (x > -8).to(torch.float32)),
+    "EluBackward0": ("self_or_result", 1.0, lambda x: (x > -0.95).to(torch.float32)),
+    "HardtanhBackward0": ("self", 1.0, lambda x: (x.abs() < 6).to(torch.float32)),
+}
+"""For each activation: what it saves, its greatest slope, and the slope from what was saved."""
+
+FLAT = 0.05
+"""A slope below this share of the greatest one counts as flat."""
+
+ENTRANCES = {
+    "AddmmBackward0": (1, "mat1"),
+    "MmBackward0": (0, "self"),
+    "BmmBackward0": (0, "self"),
+    "ConvolutionBackward0": (0, "input"),
+    "MkldnnConvolutionBackward0": (0, "self"),
+}
+"""Where data enters: the input of the operation that may be data, and the name it is saved under."""
+
+SOFTMAXES = frozenset({"SoftmaxBackward0", "LogSoftmaxBackward0"})
+
+LOSSES = frozenset(
+    {
+        "BinaryCrossEntropyBackward0",
+        "BinaryCrossEntropyWithLogitsBackward0",
+        "HuberLossBackward0",
+        "MseLossBackward0",
+        "NllLoss2DBackward0",
+        "NllLossBackward0",
+        "SmoothL1LossBackward0",
+    }
+)
+
+
+def saved(node: Any, name: str) -> Tensor | None:
+    """A tensor that an operation saved; `None` if there is none, or if reading it would recompute it."""
+    raw = getattr(node, f"_raw_saved_{name}", None)
+    if raw is None or raw.unpack_hook is not None:
+        return None
+    value = getattr(node, f"_saved_{name}")
+    return value if isinstance(value, Tensor) else None
+
+
+def activations(graph: Graph) -> Iterator[Activation]:
+    """What each activation did, on a strided part of its inputs; evenly chosen where there are very many."""
+    found = [i for i, node in enumerate(graph.nodes) if type(node).__name__ in SLOPES]
+    for index in found[:: -(-len(found) // MOST_ACTIVATIONS) or 1]:
+        name, greatest, slope = SLOPES[type(graph.nodes[index]).__name__]
+        value = saved(graph.nodes[index], name)
+        if value is not None and value.dim() > 1 and value.numel():
+            yield _activation(index, value.detach(), _units_first(graph, index, value), greatest, slope)
+
+
+def _activation(index: int, value: Tensor, units: int, greatest: float, slope: Callable[[Tensor], Tensor]) -> Activation:
+    seen = _thinned(value, units).to(torch.float32)
+    steep = slope(seen) > FLAT * greatest
+    others = [d for d in range(seen.dim()) if d != units]
+    return Activation(
+        operation=index,
+        units=seen.shape[units],
+        flat=~steep.sum(others).ne(0).cpu().numpy(),
+        entries=seen.numel() // seen.shape[units],
+        flat_share=1 - float(steep.sum()) / seen.numel(),
+        rms=float(torch.linalg.vector_norm(seen)) / seen.numel() ** 0.5,
+    )
+
+
+def _units_first(graph: Graph, index: int, value: Tensor) -> int:
+    """Which dimension counts features: the second of a convolution's output, the last of anything else."""
+    if value.dim() == 2:
+        return 1
+    reached, frontier = set[int](), [index]
+    for _ in range(4):
+        frontier = [edge[0] for i in frontier for edge in graph.edges[i] if edge is not None and edge[0] not in reached]
+        reached.update(frontier)
+        names = {type(graph.nodes[i]).__name__ for i in frontier}
+        if any("Conv" in name or "BatchNorm" in name for name in names):
+            return 1
+        if names & {"AddmmBackward0", "MmBackward0", "BmmBackward0"}:
+            break
+    return value.dim() - 1
+
+
+def _thinned(value: Tensor, units: int) -> Tensor:
+    """At most about `ENTRIES` entries: every unit, and a strided part of the rest."""
+    for dimension in range(value.dim()):
+        if dimension != units and value.numel() > ENTRIES:
+            stride = min(-(-value.numel() // ENTRIES), max(1, value.shape[dimension] // 4))
+            value = value[(slice(None),) * dimension + (slice(None, None, stride),)]
+    return value
+
+
+def inputs(graph: Graph) -> Iterator[InputScale]:
+    """The scale of the data, wherever it enters a matrix product or a convolution."""
+    for index, node in enumerate(graph.nodes):
+        position, name = ENTRANCES.get(type(node).__name__, (0, ""))
+        if name and graph.edges[index][position] is None:
+            value = saved(node, name)
+            if value is not None and value.dim() > 1 and value.is_floating_point() and value.numel():
+                yield _scale(index, value.detach(), 1 if "Conv" in type(node).__name__ else value.dim() - 1)
+
+
+def _scale(index: int, value: Tensor, features: int) -> InputScale:
+    rows = _thinned(value, features).movedim(features, 0).flatten(1).to(torch.float64)
+    spread = rows.std(1, correction=0)
+    moving = spread[spread > 1e-12 * rows.abs().amax(1)]
+    low, high = torch.quantile(moving, torch.tensor([0.1, 0.9]).to(moving)).tolist() if len(moving) else (0.0, 0.0)
+    return InputScale(
+        operation=index,
+        shape=tuple(value.shape),
+        mean=float(rows.mean()),
+        rms=float(rows.square().mean().sqrt()),
+        low=float(rows.min()),
+        high=float(rows.max()),
+        spread_low=low,
+        spread_high=high,
+        constant=1 - len(moving) / len(spread),
+    )
+
+
+def loss_head(graph: Graph) -> LossHead:
+    """The operations between the loss and the last one that has parameters."""
+    leaves = {index for index, _ in graph.leaves()}
+    parametric = _above(graph, leaves)
+    head: dict[int, None] = {}
+    stack = [index for index, _ in graph.roots]
+    while stack:
+        index = stack.pop()
+        if index not in head and index not in parametric:
+            head[index] = None
+            stack += [edge[0] for edge in graph.edges[index] if edge is not None]
+    softmaxes = {i: _softmax_size(graph, i) for i in head if type(graph.nodes[i]).__name__ in SOFTMAXES}
+    return LossHead(tuple(sorted(head)), softmaxes)
+
+
+def _above(graph: Graph, leaves: set[int]) -> set[int]:
+    """Leaves, and operations that take one, directly or through a view."""
+    found = set(leaves)
+    for index in range(len(graph) - 1, -1, -1):
+        targets = [edge[0] for edge in graph.edges[index] if edge is not None]
+        thin = len(targets) == 1 and type(graph.nodes[index]).__name__ in {"TBackward0", "TransposeBackward0"}
+        if (thin and targets[0] in found) or any(target in leaves for target in targets):
+            found.add(index)
+        elif any(target in found and type(graph.nodes[target]).__name__ == "TBackward0" for target in targets):
+            found.add(index)
+    return found
+
+
+def _softmax_size(graph: Graph, index: int) -> int:
+    shape = graph.metadata[index][0].shape
+    dimension = graph.nodes[index]._saved_dim
+    wrapped = dimension - (1 << 64) if dimension >= 1 << 63 else dimension
+    return int(shape[wrapped]) if shape else 1
+
+
+def target(graph: Graph, head: LossHead) -> Target | None:
+    """What the first loss operation of the head compares its input with."""
+    for index in head.operations:
+        node = graph.nodes[index]
+        if type(node).__name__ in LOSSES:
+            wanted = saved(node, "target")
+            return None if wanted is None else _target(index, node, wanted.detach())
+    return None
+
+
+def _target(index: int, node: Any, wanted: Tensor) -> Target:
+    classes = not wanted.is_floating_point()
+    value = saved(node, "self")
+    values = wanted.to(torch.float64) if not classes else wanted
+    return Target(
+        operation=index,
+        shape=tuple(wanted.shape),
+        broadcast=any(s == 0 and n > 1 for s, n in zip(wanted.stride(), wanted.shape, strict=True)),
+        counts=_counts(wanted, value) if classes else (),
+        mean=float(values.mean()) if not classes else 0.0,
+        variance=float(values.var(correction=0)) if not classes else 0.0,
+        normalised=_log_total(value) if classes and value is not None else 0.0,
+    )
+
+
+def _counts(wanted: Tensor, value: Tensor | None) -> tuple[int, ...]:
+    classes = value.shape[1] if value is not None and value.dim() > 1 else int(wanted.max()) + 1
+    kept = wanted.flatten()
+    kept = kept[(kept >= 0) & (kept < classes)]
+    return tuple(torch.bincount(kept, minlength=classes).tolist()) if classes <= 1000 else ()
+
+
+def _log_total(value: Tensor) -> float:
+    """Mean over the batch of log Σ exp over classes: 0 where the input is log-probabilities."""
+    dimension = 1 if value.dim() > 1 else 0
+    return float(value.detach().to(torch.float64).logsumexp(dimension).mean())

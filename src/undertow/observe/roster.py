@@ -1,0 +1,213 @@
+"""Who takes part in a training: models, parameters, optimizers, and their names."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from undertow.observe.frames import user_frames
+from undertow.store import OptimizerState, Parameter
+
+__all__ = ["Place", "Roster"]
+
+Place = tuple[int, str]
+"""A module: the number of its model, and its path in it."""
+
+SETTINGS = ("lr", "momentum", "betas", "eps", "weight_decay", "nesterov", "alpha", "dampening")
+
+
+@dataclass
+class _Model:
+    label: str
+    module: weakref.ref[nn.Module]
+    paths: weakref.WeakKeyDictionary[nn.Module, str]
+    kinds: dict[str, str]
+    trained: bool
+    called: set[str] = field(default_factory=set)
+
+
+class Roster:
+    """Everybody that was met, in the order of meeting.
+
+    With one model, its modules and parameters go by their own names; with several, behind the model's:
+    the variable that holds it, or its class.
+    """
+
+    def __init__(self) -> None:
+        self.models: list[_Model] = []
+        self.parameters: list[weakref.ref[Tensor]] = []
+        self._optimizers: list[weakref.ref[Optimizer]] = []
+        self.optimizers: list[OptimizerState] = []
+        self._places: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._numbers: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._shapes: list[dict[str, Any]] = []
+
+    # models
+
+    def meet_model(self, module: nn.Module, label: str = "") -> int:
+        """The number of a model that is called from outside any other."""
+        for number, model in enumerate(self.models):
+            if model.module() is module:
+                return number
+        paths = weakref.WeakKeyDictionary({inner: path for path, inner in module.named_modules()})
+        kinds = {path: type(inner).__name__ for path, inner in module.named_modules()}
+        parameters = dict(module.named_parameters())
+        self.models.append(
+            _Model(label or type(module).__name__, weakref.ref(module), paths, kinds, bool(parameters))
+        )
+        number = len(self.models) - 1
+        for name, parameter in parameters.items():
+            self._place(parameter, (number, name))
+        return number
+
+    def model_of(self, module: nn.Module) -> int | None:
+        """The number of the model that a module is part of, if it has been met."""
+        return next((n for n, model in enumerate(self.models) if module in model.paths), None)
+
+    def place_of(self, module: nn.Module, within: int) -> Place:
+        """Where a module stands in a model; for one made on the fly, its class."""
+        return within, self.models[within].paths.get(module, f"({type(module).__name__})")
+
+    def called(self, place: Place) -> None:
+        """A module was called in a forward pass."""
+        self.models[place[0]].called.add(place[1])
+
+    def path(self, place: Place | None) -> str:
+        """A module's or parameter's name, as a person would say it."""
+        if place is None:
+            return ""
+        number, inner = place
+        trained = [n for n, model in enumerate(self.models) if model.trained]
+        if number < 0 or (trained == [number]):
+            return inner
+        label = self._label(number)
+        return f"{label}.{inner}" if inner else label
+
+    def _label(self, number: int) -> str:
+        label = self.models[number].label
+        same = [n for n, model in enumerate(self.models) if model.label == label]
+        return label if len(same) == 1 else f"{label}#{same.index(number) + 1}"
+
+    # parameters
+
+    def number_of(self, tensor: Tensor) -> int:
+        """The number of a parameter, which is met now if it was not before."""
+        if tensor not in self._numbers:
+            self._numbers[tensor] = len(self.parameters)
+            self.parameters.append(weakref.ref(tensor))
+            self._shapes.append({"shape": tuple(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")})
+            self._shapes[-1] |= {"trainable": tensor.requires_grad, "optimizer": -1, "place": None}
+        return int(self._numbers[tensor])
+
+    def name_of(self, tensor: Tensor) -> str:
+        return self._name(self._numbers.get(tensor), self._places.get(tensor))
+
+    def _name(self, number: int | None, place: Place | None) -> str:
+        return self.path(place) if place is not None else f"tensor {number}"
+
+    def _place(self, tensor: Tensor, place: Place) -> None:
+        if tensor not in self._places or self._places[tensor][0] < 0 <= place[0]:
+            self._places[tensor] = place
+
+    def meet_locals(self, frame: FrameType | None) -> None:
+        """Name bare tensors and models after the variables of the user's that hold them."""
+        for user in user_frames(frame):
+            for name, value in [*user.f_locals.items(), *user.f_globals.items()]:
+                for label, tensor in _tensors(name, value):
+                    if isinstance(tensor, Tensor) and tensor.requires_grad and tensor.is_leaf:
+                        self._place(tensor, (-1, label))
+
+    def label_of(self, module: nn.Module, frame: FrameType | None) -> tuple[nn.Module, str]:
+        """The largest model around a module that a variable of the user's holds, and that variable's name."""
+        best, size, label = module, 0, ""
+        for user in user_frames(frame):
+            for name, value in [*user.f_locals.items(), *user.f_globals.items()]:
+                if not isinstance(value, nn.Module) or name == "self":
+                    continue
+                inside = [*value.modules()]
+                if len(inside) > size and any(inner is module for inner in inside):
+                    best, size, label = value, len(inside), name
+        return best, label
+
+    def called_parameters(self) -> Iterator[Tensor]:
+        """The parameters of the modules that were called."""
+        for model in self.models:
+            module = model.module()
+            for path, inner in module.named_modules() if module is not None else ():
+                if path in model.called:
+                    yield from inner.parameters(recurse=False)
+
+    # optimizers
+
+    def meet_optimizer(self, optimizer: Optimizer) -> int:
+        """The number of an optimizer; its settings are noted anew."""
+        number = next((n for n, ref in enumerate(self._optimizers) if ref() is optimizer), None)
+        group = optimizer.param_groups[0] if optimizer.param_groups else {}
+        state = OptimizerState(type(optimizer).__name__, {k: _plain(group[k]) for k in SETTINGS if k in group})
+        if number is None:
+            number = len(self._optimizers)
+            self._optimizers.append(weakref.ref(optimizer))
+            self.optimizers.append(state)
+        self.optimizers[number] = state
+        for tensor in held(optimizer):
+            self._shapes[self.number_of(tensor)]["optimizer"] = number
+        return number
+
+    # the table
+
+    def table(self) -> list[Parameter]:
+        """Every parameter met, by number."""
+        for model in self.models:
+            module = model.module()
+            for tensor in module.parameters() if module is not None else ():
+                self.number_of(tensor)
+        return [self._row(number) for number in range(len(self.parameters))]
+
+    def _row(self, number: int) -> Parameter:
+        facts, tensor = self._shapes[number], self.parameters[number]()
+        if tensor is not None:
+            facts["place"] = self._places.get(tensor)
+            facts["trainable"] = tensor.requires_grad
+        place: Place | None = facts["place"]
+        owner = place[1].rpartition(".")[0] if place is not None else ""
+        model = self.models[place[0]] if place is not None and place[0] >= 0 else None
+        return Parameter(
+            name=self._name(number, place),
+            shape=facts["shape"],
+            dtype=facts["dtype"],
+            trainable=facts["trainable"],
+            optimizer=facts["optimizer"],
+            module=self.path((place[0], owner)) if model is not None and place is not None else "",
+            kind=model.kinds.get(owner, "") if model is not None else "",
+            used=model is None or owner in model.called,
+        )
+
+
+def held(optimizer: Optimizer) -> Iterator[Tensor]:
+    """The parameters an optimizer moves."""
+    for group in optimizer.param_groups:
+        yield from group["params"]
+
+
+def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, (list, tuple)) and len(value) < 1000:
+        for position, item in enumerate(value):
+            if isinstance(item, (Tensor, list, tuple, dict)):
+                yield from _tensors(f"{name}[{position}]", item)
+    elif isinstance(value, dict) and len(value) < 1000 and not name.startswith("__"):
+        for key, item in [*value.items()]:
+            if isinstance(item, (Tensor, list, tuple)):
+                yield from _tensors(f"{name}[{key!r}]", item)
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Tensor) else value

@@ -1,0 +1,307 @@
+"""One step observed in full."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.optim import Optimizer
+
+from undertow.engine.graph import Graph, Topology
+from undertow.engine.plan import Plan
+from undertow.observe import probes
+from undertow.observe.births import birth
+from undertow.observe.cuts import Cut
+from undertow.observe.guard import Guard
+from undertow.observe.naming import Names, Naming
+from undertow.observe.roster import Roster, held
+from undertow.observe.updates import COLUMNS, UpdateProbe, carried
+from undertow.observe.watch import Watch, graph_behind
+from undertow.store import Event
+from undertow.store.writer import Writer, facts_of
+
+__all__ = ["Catalogue", "Sample"]
+
+MOST_PASSES = 8
+"""Backward passes observed of one step: more are micro-batches alike."""
+
+PROBED_FIRST, PROBED_EVERY = 4, 4
+"""Activations, inputs and targets change slowly: probed on the first passes, and then on some."""
+
+MOST_NAMINGS = 6
+"""Forward passes watched for names: graphs that go on changing stay partly unnamed."""
+
+
+@dataclass
+class Known:
+    """A graph that was met before."""
+
+    number: int
+    topology: Topology
+    plan: Plan
+    names: Names | None = None
+
+
+class Catalogue:
+    """The graphs that a run has met, and what they are called."""
+
+    def __init__(self, roster: Roster, writer: Writer):
+        self.roster = roster
+        self.writer = writer
+        self.only: int | None = None
+        self.wanted = True
+        self.at_once = False
+        self.observed = 0
+        self._namings = 0
+        self._known: dict[int, Known] = {}
+        self._labels = 0
+        self._told: set[str] = set()
+
+    def naming(self) -> Naming | None:
+        """A watch for names over the step that begins, if names are wanted."""
+        if not self.wanted or self._namings >= MOST_NAMINGS:
+            return None
+        self._namings += 1
+        return Naming(self.roster, at_once=self.at_once)
+
+    def find(self, graph: Graph) -> Known:
+        """What is known of a graph."""
+        signature = graph.signature()
+        if signature not in self._known:
+            topology = graph.topology()
+            self._known[signature] = Known(len(self._known), topology, Plan(topology))
+        return self._known[signature]
+
+    def name(self, graph: Graph, known: Known, naming: Naming | None) -> None:
+        """Learn a graph's names from a step that was watched for them, or else its leaves' names."""
+        if naming is not None:
+            known.names = naming.names(graph)
+        elif known.names is None:
+            known.names = Names([None] * len(graph), [""] * len(graph), dict(graph.leaves()))
+            for leaf in known.names.leaves.values():
+                self.roster.number_of(leaf)
+            self.wanted = True
+            self._labels = -1
+
+    def write(self) -> None:
+        """Write the graphs whose names are new, all of them when a model was met."""
+        trained = sum(model.trained for model in self.roster.models)
+        for known in self._known.values():
+            if known.names is not None and (known.names.fresh or trained != self._labels):
+                known.names.fresh = False
+                self.writer.topology(known.number, known.names.on(known.topology, self.roster))
+        self._labels = trained
+        self.writer.parameters(self.roster.table())
+        self.writer.optimizers(self.roster.optimizers)
+
+    def trace_birth(self, outputs: Sequence[Any], step: int) -> None:
+        graph = graph_behind(outputs)
+        if graph is None:
+            return
+        known = self.find(graph)
+        if known.names is None:
+            self.name(graph, known, None)
+        assert known.names is not None
+        named = known.names.on(known.topology, self.roster)
+        facts = birth(graph, named.operations) or {"phase": "unknown"}
+        self.writer.event(Event(step, "birth", facts))
+
+    def tell_once(self, step: int, kind: str, **facts: Any) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self.writer.event(Event(step, kind, facts))
+
+
+class Sample:
+    """Gathers what one step does, and writes it when the step ends."""
+
+    def __init__(self, catalogue: Catalogue, guard: Guard, *, naming: bool, before: float):
+        self.before = before
+        self._catalogue = catalogue
+        self._guard = guard
+        self._naming = catalogue.naming() if naming else None
+        self._watch: Watch | None = None
+        self._pending: dict[str, Any] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._passes = 0
+        self._probes: dict[int, tuple[list[Tensor], UpdateProbe]] = {}
+        self._by_hand: tuple[list[Tensor], UpdateProbe] | None = None
+        self._carried: dict[int, float] = {}
+        self._columns: dict[int, dict[str, float]] = {}
+        self._reached: set[int] = set()
+        self._cuts: frozenset[Cut] = frozenset()
+
+    def release(self) -> None:
+        """Take everything off."""
+        self.stop_naming()
+        if self._watch is not None:
+            self._watch.remove()
+
+    def stop_naming(self) -> None:
+        if self._naming is not None:
+            self._naming.stop()
+
+    # passes
+
+    def pass_begins(
+        self,
+        outputs: Sequence[Any],
+        seeds: Sequence[Any],
+        *,
+        step: int,
+        site: int,
+        loss: float,
+        scale: float,
+        by_hand: bool,
+    ) -> None:
+        if self._passes >= MOST_PASSES:
+            return
+        self._passes += 1
+        if self._naming is not None:
+            self._naming.meet_variables()
+            self._cuts = self._cuts.union(*(self._naming.cuts.behind(output) for output in outputs))
+        graph = graph_behind(outputs)
+        if graph is None:
+            return
+        known = self._catalogue.find(graph)
+        if self._naming is not None or known.names is None:
+            self._catalogue.name(graph, known, self._naming)
+        leaves = [leaf for _, leaf in graph.leaves()]
+        self._reached.update(map(id, leaves))
+        self._note_carried(leaves)
+        if by_hand and self._by_hand is None:
+            self._moved_by_hand(leaves)
+        self._pending = {"step": step, "site": site, "loss": loss, "known": known, "scale": scale}
+        self._pending["facts"] = self._probe(graph)
+        self._watch = Watch(graph, known.plan, self._guard)
+        self._watch.start(seeds)
+
+    def pass_ended(self, completed: bool) -> None:
+        watch, self._watch = self._watch, None
+        if watch is None:
+            return
+        if not completed:
+            watch.remove()
+            return
+        sizes, started = watch.stop()
+        self._rows.append(self._pending | {"sizes": sizes, "seeds": started})
+
+    def _probe(self, graph: Graph) -> dict[str, Any]:
+        self._catalogue.observed += 1
+        head = probes.loss_head(graph)
+        count = self._catalogue.observed
+        full = count <= PROBED_FIRST or count % PROBED_EVERY == 0
+        return {
+            "head": head,
+            "target": probes.target(graph, head) if full else None,
+            "activations": [*probes.activations(graph)] if full else [],
+            "inputs": [*probes.inputs(graph)] if full else [],
+        }
+
+    def _note_carried(self, leaves: Sequence[Tensor]) -> None:
+        """What `.grad` holds before a pass: over the step's passes the least counts, as zeroing may come late."""
+        roster = self._catalogue.roster
+        for leaf in leaves:
+            if leaf.grad is None:
+                self._carried[roster.number_of(leaf)] = 0.0
+        holding = [leaf for leaf in leaves if leaf.grad is not None]
+        for leaf, size in zip(holding, carried(holding), strict=True):
+            number = roster.number_of(leaf)
+            self._carried[number] = min(float(size), self._carried.get(number, math.inf))
+
+    # steps
+
+    def step_begins(self, optimizer: Optimizer) -> None:
+        parameters = [parameter for parameter in held(optimizer) if parameter.requires_grad and parameter.numel()]
+        self._probes[id(optimizer)] = parameters, UpdateProbe(parameters)
+
+    def step_ended(self, optimizer: Optimizer) -> None:
+        if (found := self._probes.pop(id(optimizer), None)) is not None:
+            self._keep(*found, _rates(optimizer))
+
+    def _moved_by_hand(self, leaves: Sequence[Tensor]) -> None:
+        """In a loop without an optimizer: compare the weights from here to the end of the step."""
+        parameters = [leaf for leaf in leaves if leaf.numel()]
+        self._by_hand = parameters, UpdateProbe(parameters)
+
+    def _keep(self, parameters: Sequence[Tensor], probe: UpdateProbe, rates: dict[int, float]) -> None:
+        columns = probe.after()
+        for position, parameter in enumerate(parameters):
+            row = {name: float(values[position]) for name, values in columns.items()}
+            row["rate"] = rates.get(id(parameter), math.nan)
+            self._columns[self._catalogue.roster.number_of(parameter)] = row
+
+    # the end
+
+    def end(self, step: int, broken_off: bool) -> None:
+        self.release()
+        if self._by_hand is not None and not self._columns and not broken_off:
+            self._keep(*self._by_hand, {})
+        writer = self._catalogue.writer
+        writer.begin()
+        if self._naming is not None and (self._passes or broken_off):
+            self._finish_naming(step)
+        self._catalogue.write()
+        for row in self._rows:
+            known: Known = row["known"]
+            facts = facts_of(seeds=row["seeds"], scale=row["scale"], **row["facts"])
+            keys = known.plan.keys
+            writer.observed(row["step"], row["site"], known.number, row["loss"], row["sizes"], keys, facts)
+        if self._columns:
+            writer.updates(step, self._table())
+        writer.commit()
+
+    def _finish_naming(self, step: int) -> None:
+        assert self._naming is not None
+        self._catalogue.wanted = False
+        if self._naming.blind:
+            self._catalogue.wanted = not self._catalogue.at_once
+            self._catalogue.at_once = True
+        for facts in cuts_told(self._naming, self._catalogue.roster, self._reached, self._cuts):
+            self._catalogue.writer.event(Event(step, "cut", facts))
+
+    def _table(self) -> dict[str, Sequence[float]]:
+        count = len(self._catalogue.roster.parameters)
+        table = {name: np.full(count, np.nan) for name in COLUMNS}
+        for number, row in self._columns.items():
+            for name, value in row.items():
+                table[name][number] = value
+        for number, size in self._carried.items():
+            table["carried"][number] = size
+        return {name: values.tolist() for name, values in table.items()}
+
+
+def _rates(optimizer: Optimizer) -> dict[int, float]:
+    return {
+        id(parameter): float(group["lr"])
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if isinstance(group.get("lr"), (int, float, Tensor))
+    }
+
+
+def cuts_told(naming: Naming, roster: Roster, reached: set[int], in_loss: frozenset[Cut]) -> list[dict[str, Any]]:
+    """For each call that cut parameters off from the loss: which, where, and by what."""
+    unreached = {
+        id(parameter): parameter
+        for parameter in roster.called_parameters()
+        if parameter.requires_grad and id(parameter) not in reached
+    }
+    found = []
+    for cut in sorted(naming.cuts.all, key=lambda cut: cut not in in_loss):
+        behind = {id(leaf) for leaf in cut.leaves}
+        if cut.nodes:
+            behind |= {id(leaf) for _, leaf in Graph.behind([(node, 0) for node in cut.nodes]).leaves()}
+        names = [roster.name_of(unreached.pop(key)) for key in [*unreached] if key in behind]
+        if names:
+            facts = {"operation": cut.operation, "source": cut.source, "grad_enabled": cut.grad_enabled}
+            found.append(facts | {"parameters": names[:50], "count": len(names), "in_loss": cut in in_loss})
+    if unreached:
+        names = [roster.name_of(parameter) for parameter in unreached.values()]
+        found.append({"operation": "", "source": "", "grad_enabled": True, "parameters": names[:50]})
+        found[-1] |= {"count": len(names), "in_loss": False}
+    return found

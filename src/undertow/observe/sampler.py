@@ -1,0 +1,62 @@
+"""Which steps to observe, so that observing keeps within its budget."""
+
+from __future__ import annotations
+
+__all__ = ["Sampler"]
+
+CREDIT = 0.05
+"""Seconds that observing may cost before any have been earned: early steps tell the most."""
+
+DENSEST = 0.01
+"""Samples are at least this share of the steps made so far apart, so that a store stays small."""
+
+ON_CREDIT = 0.5
+"""The same while observing lives on credit, so that a short run is seen to its end."""
+
+
+class Sampler:
+    """Chooses the steps to observe, by what observing has cost so far.
+
+    Args:
+        budget: Share of the training's time that observing may cost.
+        every: Observe every so many steps, whatever it costs; `None` keeps to the budget.
+        focus: Steps to observe in any case.
+    """
+
+    def __init__(self, budget: float = 0.01, every: int | None = None, focus: frozenset[int] = frozenset()):
+        if not 0 < budget <= 1:
+            raise ValueError(f"budget={budget} is not a share of time between 0 and 1, such as 0.01")
+        if every is not None and every < 1:
+            raise ValueError(f"every={every} is not a number of steps; every=1 observes each step")
+        self.budget = budget
+        self.every = every
+        self.focus = focus
+        self.spent = 0.0
+        self._dearest = 0.0
+        self._last = -1
+        self._urgent = 0
+
+    def wants(self, step: int, elapsed: float) -> bool:
+        """Whether to observe a step that is about to begin, `elapsed` seconds into the training."""
+        if step in self.focus:
+            return True
+        if self.every is not None:
+            return step % self.every == 0
+        if step < 2:
+            return True
+        expected = self.spent + self._dearest
+        if expected > CREDIT + self.budget * elapsed:
+            return False
+        apart = DENSEST if expected <= self.budget * elapsed else ON_CREDIT
+        return self._urgent > 0 or step - self._last >= max(1, int(step * apart))
+
+    def observed(self, step: int, cost: float) -> None:
+        """A step was observed, for so many seconds."""
+        self.spent += cost
+        self._dearest = 0.7 * self._dearest + 0.3 * cost if self._dearest else cost
+        self._last = step
+        self._urgent = max(0, self._urgent - 1)
+
+    def happening(self) -> None:
+        """Something happens now: the next few steps are worth more than their distance says."""
+        self._urgent = 3

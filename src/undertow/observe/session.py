@@ -1,0 +1,254 @@
+"""One observed training: what happens at each backward pass and at each step."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import statistics
+import traceback
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+from undertow.errors import UndertowError
+from undertow.observe.attach import Attachment, compiler_in_use
+from undertow.observe.frames import source_of, user_frame
+from undertow.observe.guard import Guard
+from undertow.observe.roster import Roster
+from undertow.observe.sample import Catalogue, Sample
+from undertow.observe.sampler import Sampler
+from undertow.store import Event
+from undertow.store.writer import Writer
+
+__all__ = ["Session"]
+
+FLUSH_SECONDS = 1.0
+"""Losses are written at least this often: a kill loses no more."""
+
+SPIKE = 3.0
+"""A loss this many times the median of the last ones is worth a look."""
+
+
+class Session:
+    """Observes whatever trains between `start` and `finish`, and writes it to a store.
+
+    A step ends when the leading optimizer has stepped: the first one, or one that steps twice before
+    the leader does. In a loop that moves its weights by hand, a step ends where the same line starts
+    the next backward pass.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        sampler: Sampler,
+        model: nn.Module | None = None,
+        optimizer: Optimizer | None = None,
+    ):
+        self.step = 0
+        self.passes = 0
+        self._writer = writer
+        self._sampler = sampler
+        self._roster = Roster()
+        self._only = optimizer
+        self._catalogue = Catalogue(self._roster, writer)
+        self._guard = Guard(self._fault)
+        self._attachment = Attachment(self)
+        self._began = perf_counter()
+        self._sample: Sample | None = None
+        self._compiled = False
+        self._sites: dict[str, int] = {}
+        self._losses: list[tuple[int, int, Any, float]] = []
+        self._recent: deque[float] = deque(maxlen=20)
+        self._flushed = self._began
+        self._step_began = self._began
+        self._durations: deque[float] = deque(maxlen=50)
+        self._stepped: list[weakref.ref[Optimizer]] = []
+        self._leader: weakref.ref[Optimizer] | None = None
+        self._by_hand: bool | None = None
+        self._visited: set[int] = set()
+        self._scaled: tuple[int, GradScaler] | None = None
+        self._born = False
+        if model is not None:
+            self._catalogue.only = self._roster.meet_model(model)
+
+    # from start to finish
+
+    def start(self) -> None:
+        self._writer.meta(state="running", pid=os.getpid(), torch=torch.__version__, threads=torch.get_num_threads())
+        self._compiled = compiler_in_use()
+        self._attachment.install()
+        self._begin_step()
+
+    def finish(self, state: str, exception: BaseException | None = None) -> None:
+        """Take everything off, and write what is left to write."""
+        self._attachment.remove()
+        if self._sample is not None:
+            self._guard(self._end_sample, exception is not None)
+        if exception is not None and not self._guard.broken:
+            self._writer.event(Event(self.step, "exception", _told(exception)))
+        self._guard(self._flush)
+        self._writer.meta(
+            state=state,
+            steps=self.step,
+            passes=self.passes,
+            seconds=perf_counter() - self._began,
+            observing=self._guard.spent,
+            compiled=self._compiled,
+        )
+
+    def _fault(self, fault: Exception) -> None:
+        """Our own mistake: let go of the training at once."""
+        if self._sample is not None:
+            self._sample.release()
+            self._sample = None
+        facts = _told(fault) | {"traceback": traceback.format_exc()}
+        self._writer.event(Event(self.step, "fault", facts))
+
+    # what the training does
+
+    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any]) -> None:
+        self._guard(self._backward_begins, outputs, seeds)
+
+    def backward_ended(self, completed: bool) -> None:
+        if self._sample is not None:
+            self._guard(self._sample.pass_ended, completed)
+
+    def step_begins(self, optimizer: Optimizer) -> None:
+        if self._only is None or optimizer is self._only:
+            self._guard(self._step_begins, optimizer)
+
+    def step_ended(self, optimizer: Optimizer) -> None:
+        if self._only is None or optimizer is self._only:
+            self._guard(self._step_ended, optimizer)
+
+    def loss_scaled(self, scaler: GradScaler, scaled: Any) -> None:
+        self._scaled = (id(scaled), scaler)
+
+    def compile_called(self) -> None:
+        self._compiled = True
+        if self._sample is not None:
+            self._sample.stop_naming()
+
+    # and what that means
+
+    def _backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any]) -> None:
+        source = source_of(user_frame())
+        site = self._sites.setdefault(source, len(self._sites))
+        if self._moves_by_hand(site):
+            self._end_step()
+        self._visited.add(site)
+        self.passes += 1
+        scale = self._scale_of(outputs[0])
+        loss = self._note_loss(site, outputs[0], scale)
+        if not math.isfinite(loss) and not self._born:
+            self._trace_birth(outputs)
+        if self._sample is not None:
+            by_hand = self._leader is None and self._by_hand is not False
+            self._sample.pass_begins(
+                outputs, seeds, step=self.step, site=site, loss=loss, scale=scale, by_hand=by_hand
+            )
+
+    def _moves_by_hand(self, site: int) -> bool:
+        """Whether a pass from the same line again, with no optimizer anywhere, means that a step has passed."""
+        if site not in self._visited or self._leader is not None:
+            return False
+        if self._by_hand is None:
+            self._by_hand = not any(isinstance(thing, Optimizer) for thing in gc.get_objects())
+        return self._by_hand
+
+    def _step_begins(self, optimizer: Optimizer) -> None:
+        if self._sample is not None or self._leader is None:
+            self._roster.meet_optimizer(optimizer)
+        if self._sample is not None:
+            self._sample.step_begins(optimizer)
+
+    def _step_ended(self, optimizer: Optimizer) -> None:
+        if self._sample is not None:
+            self._sample.step_ended(optimizer)
+        leader = self._leader() if self._leader is not None else None
+        if leader is None or any(ref() is optimizer for ref in self._stepped):
+            self._leader, leader = weakref.ref(optimizer), optimizer
+        self._stepped.append(weakref.ref(optimizer))
+        if optimizer is leader:
+            self._end_step()
+
+    def _end_step(self) -> None:
+        now = perf_counter()
+        if self._sample is not None:
+            self._end_sample(broken_off=False)
+        elif self.step:
+            self._durations.append(now - self._step_began)
+        if now - self._flushed > FLUSH_SECONDS:
+            self._flush()
+        self.step += 1
+        self._stepped.clear()
+        self._visited.clear()
+        self._begin_step()
+
+    def _begin_step(self) -> None:
+        self._step_began = now = perf_counter()
+        if self._sampler.wants(self.step, now - self._began):
+            self._sample = Sample(self._catalogue, self._guard, naming=not self._compiled, before=self._guard.spent)
+
+    def _end_sample(self, broken_off: bool) -> None:
+        sample, self._sample = self._sample, None
+        if sample is None:
+            return
+        began = perf_counter()
+        sample.end(self.step, broken_off)
+        self._flush()
+        cost = self._guard.spent - sample.before + perf_counter() - began
+        if self._durations:
+            cost = max(cost, perf_counter() - self._step_began - statistics.median(self._durations))
+        self._sampler.observed(self.step, cost)
+
+    def _flush(self) -> None:
+        self._writer.begin()
+        rows = [(step, site, float(value), seconds) for step, site, value, seconds in self._losses]
+        self._writer.sites([*self._sites])
+        self._writer.losses(rows)
+        self._writer.meta(steps=self.step, passes=self.passes)
+        self._writer.commit()
+        self._losses.clear()
+        self._flushed = perf_counter()
+
+    def _scale_of(self, output: Any) -> float:
+        """What the loss was multiplied by for the sake of half precision."""
+        if self._scaled is None or self._scaled[0] != id(output):
+            return 1.0
+        scale = self._scaled[1].get_scale() if output.is_cpu or self._sample is not None else 1.0
+        return float(scale)
+
+    def _note_loss(self, site: int, output: Any, scale: float) -> float:
+        """The loss as a number; on another device it is kept there until the next sampled step."""
+        seconds = perf_counter() - self._began
+        if not isinstance(output, Tensor) or output.numel() != 1:
+            return math.nan if not isinstance(output, Tensor) or output.numel() else 0.0
+        if not output.is_cpu and self._sample is None:
+            self._losses.append((self.step, site, output.detach().clone() / scale, seconds))
+            return 0.0
+        loss = float(output.detach()) / scale
+        self._losses.append((self.step, site, loss, seconds))
+        if len(self._recent) > 5 and abs(loss) > SPIKE * statistics.median(map(abs, self._recent)):
+            self._sampler.happening()
+        self._recent.append(loss)
+        return loss
+
+    def _trace_birth(self, outputs: Sequence[Any]) -> None:
+        if not isinstance(outputs[0], Tensor) or outputs[0].numel() != 1:
+            return
+        self._born = True
+        self._catalogue.trace_birth(outputs, self.step)
+
+
+def _told(error: BaseException) -> dict[str, str]:
+    text = str(error) if not isinstance(error, UndertowError) else str(error).splitlines()[0]
+    return {"type": type(error).__name__, "message": text[:2000]}

@@ -1,0 +1,149 @@
+"""Blocks as text on a terminal, by Rich."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table as Grid
+from rich.text import Text as Line
+
+from undertow.diagnose.finding import Review
+from undertow.show.blocks import Bars, Block, Decades, Facts, Listing, Text, Verdict
+from undertow.show.judgement import judgement
+from undertow.show.words import decades, duration
+from undertow.store.run import Run
+
+__all__ = ["explain_page", "print_review", "runs_table"]
+
+COLOURS = {"sick": "red", "healthy": "green", "undecided": "yellow", "not-applicable": "blue"}
+SIGNS = {"sick": "✗", "healthy": "✓", "undecided": "?", "not-applicable": "–"}
+MOST_ROWS = 5
+MOST_ITEMS = 4
+
+
+def print_review(run: Run, review: Review, console: Console) -> None:
+    """Print one screen: the verdict, its cause and evidence, what to do, and where the report is."""
+    for block in judgement(run, review):
+        console.print(RENDERERS[type(block)](block))
+    console.print(Line.assemble((_whereabouts(run), "dim")), soft_wrap=True)
+
+
+def _whereabouts(run: Run) -> str:
+    page = run.folder / "report.html"
+    return f"Report: {page}" if page.is_file() else f"Report: undertow report {run.name}"
+
+
+def _verdict(block: Verdict) -> RenderableType:
+    colour = COLOURS[block.verdict]
+    lines: list[RenderableType] = [Line(block.note)]
+    if block.code:
+        cause = Line.assemble("Cause  ", (f"{block.code} ", f"bold {colour}"), (block.name, "bold"))
+        lines += [Line(), cause]
+    if block.where:
+        lines.append(Line.assemble("Where  ", " · ".join(block.where)))
+    title = Line(f"{SIGNS[block.verdict]} {block.title}", style=f"bold {colour}")
+    return Panel(Group(*lines), title=title, title_align="left", border_style=colour, padding=(0, 1))
+
+
+def _headed(block: Block, body: Iterable[RenderableType]) -> RenderableType:
+    return Group(Line(block.title, style="bold"), *(Padding(part, (0, 0, 0, 2)) for part in body), Line())
+
+
+def _text(block: Text) -> RenderableType:
+    return _headed(block, map(Line, block.paragraphs))
+
+
+def _facts(block: Facts) -> RenderableType:
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in block.rows:
+        grid.add_row(Line(name), Line(value))
+    return _headed(block, [grid])
+
+
+def _listing(block: Listing) -> RenderableType:
+    lines = [Line.assemble((f"{label}  " if label else "", "bold"), words) for label, words in block.items[:MOST_ITEMS]]
+    if len(block.items) > MOST_ITEMS:
+        lines.append(Line(f"and {len(block.items) - MOST_ITEMS} more, in the report", style="dim"))
+    return _headed(block, ([Line(block.note, style="dim")] if block.note else []) + lines)
+
+
+def _decades(block: Decades) -> RenderableType:
+    head = Line.assemble((block.target, "bold"), f": {decades(block.total)} decades from the loss to here ", ("(−1 is ten times smaller)", "dim"))
+    return _headed(block, [head, Columns([_account(bars) for bars in block.accounts[:2]], padding=(0, 4))])
+
+
+def _account(bars: Bars) -> RenderableType:
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    grid.add_column(f"by {bars.by}", max_width=34, no_wrap=True)
+    grid.add_column("decades", justify="right")
+    kept = sorted(bars.rows, key=lambda bar: -abs(bar.decades))[:MOST_ROWS]
+    for bar in sorted(kept, key=lambda bar: bar.decades):
+        colour = "red" if bar.decades < -0.5 else "cyan" if bar.decades > 0.5 else ""
+        grid.add_row(Line(bar.label), Line(decades(bar.decades), style=colour))
+    if bars.others or len(bars.rows) > MOST_ROWS:
+        rest = bars.rest + sum(bar.decades for bar in bars.rows) - sum(bar.decades for bar in kept)
+        grid.add_row(Line("all others", style="dim"), Line(decades(rest), style="dim"))
+    return grid
+
+
+RENDERERS: Mapping[type[Block], Callable[[Any], RenderableType]] = {
+    Decades: _decades,
+    Facts: _facts,
+    Listing: _listing,
+    Text: _text,
+    Verdict: _verdict,
+}
+
+
+def runs_table(runs: Iterable[Run], console: Console) -> None:
+    """Print the runs there are: name, when, length, state, and the verdict where one was reached."""
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("run", "started", "steps", "took", "state", "verdict"):
+        grid.add_column(head, justify="right" if head in {"steps", "took"} else "left", no_wrap=head != "verdict")
+    for run in runs:
+        grid.add_row(*_run_row(run))
+    if grid.row_count:
+        console.print(grid)
+    else:
+        console.print("No runs yet: `undertow run train.py` makes one.", markup=False)
+
+
+def _run_row(run: Run) -> Iterator[Line]:
+    yield Line(run.name, style="bold")
+    yield Line(_clock(run.meta.get("started")))
+    yield Line(f"{run.steps:,}")
+    yield Line(duration(float(run.meta.get("seconds", "nan"))))
+    yield Line(str(run.meta.get("state", "unknown")))
+    yield _judged(run)
+
+
+def _clock(started: Any) -> str:
+    if isinstance(started, (int, float)):
+        return datetime.fromtimestamp(started).strftime("%Y-%m-%d %H:%M")
+    return str(started)[:16].replace("T", " ") if started else ""
+
+
+def _judged(run: Run) -> Line:
+    try:
+        review = json.loads((run.folder / "review.json").read_text())
+    except (OSError, ValueError):
+        return Line("not reviewed", style="dim")
+    verdict, cause = str(review.get("verdict", "")), review.get("cause") or {}
+    words = " ".join(filter(None, (verdict, cause.get("code"), cause.get("name"))))
+    return Line(words, style=COLOURS.get(verdict, ""))
+
+
+def explain_page(title: str, markdown: str, console: Console) -> None:
+    """Print the page of a diagnosis."""
+    console.print(Line(title, style="bold"), Line(), Markdown(markdown), sep="\n")

@@ -1,0 +1,74 @@
+"""Numbers as people read them, and the terms of the report, each explained in a line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["TERMS", "VERDICTS", "decades", "duration", "number", "plain", "short_operation"]
+
+VERDICTS = {
+    "sick": "This network is not learning as it should",
+    "healthy": "This training is healthy",
+    "undecided": "The observations do not settle it",
+    "not-applicable": "Nothing was trained by backpropagation here",
+}
+
+TERMS = {
+    "decade": "A decade is a factor of ten: −3 decades means a thousand times smaller.",
+    "share": "A share is the part of a gradient that came along one connection, by squared size; shares sum to 100 %.",
+    "gain": "Gain is what left an operation over what entered it: 0.1 loses one decade.",
+    "norm": "The norm is the overall size of a gradient, the root of the sum of its squared entries.",
+}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number to `digits` digits, with words for what is none."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "infinite" if value > 0 else "−infinite"
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def decades(value: float) -> str:
+    """A signed number of decades; the sign is a real minus."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "+∞" if value > 0 else "−∞"
+    rounded = 0.0 if abs(value) < 0.005 else value
+    return f"{rounded:+.2f}".replace("-", "−") if abs(rounded) < 9.995 else f"{rounded:+.1f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """A time span in its two largest units."""
+    if not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def plain(value: Any) -> str:
+    """Any fact as one line of text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return number(float(value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(plain, value))
+    return str(value)
+
+
+def short_operation(name: str) -> str:
+    """`SigmoidBackward0` as `Sigmoid`: the operation of the forward pass, as a person knows it."""
+    head, found, tail = name.rpartition("Backward")
+    return head if found and head and (not tail or tail.isdigit()) else name

@@ -1,0 +1,225 @@
+"""What a run remembers: plain data, one class a kind of fact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.engine.flow import Flow
+
+__all__ = [
+    "Activation",
+    "Event",
+    "InputScale",
+    "LossHead",
+    "Losses",
+    "OptimizerState",
+    "Parameter",
+    "Pass",
+    "Site",
+    "Target",
+    "Updates",
+]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in the user's code that starts backward passes."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The loss at one site, unscaled, one entry a backward pass."""
+
+    steps: NDArray[np.int64]
+    values: Floats
+    seconds: Floats
+    """Since the run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A tensor that is trained, or that could be.
+
+    Attributes:
+        name: As `named_parameters()` has it, behind the name of its model if there are several models.
+        shape: Its shape.
+        dtype: Such as `float32`.
+        trainable: Whether it requires a gradient.
+        optimizer: Number of the optimizer that holds it; -1 for none.
+        module: Path of the module it belongs to.
+        kind: Class of that module, such as `Linear`; empty for a bare tensor.
+        used: Whether its module was called in a forward pass that was seen; bare tensors count as used.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool
+    optimizer: int
+    module: str
+    kind: str
+    used: bool
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerState:
+    """An optimizer: its class, and the settings of its first group (`lr`, `momentum`, `betas`, …)."""
+
+    kind: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What an activation did with its inputs on one pass.
+
+    Attributes:
+        operation: Index in the pass's topology.
+        units: How many features it has.
+        flat: For each unit, whether its slope was zero (or as good as) on every input seen.
+        entries: How many inputs of each unit were seen.
+        flat_share: Share of all entries where the slope is below a twentieth of its greatest value.
+        rms: Root mean square of its outputs.
+    """
+
+    operation: int
+    units: int
+    flat: NDArray[np.bool_]
+    entries: int
+    flat_share: float
+    rms: float
+
+
+@dataclass(frozen=True, slots=True)
+class InputScale:
+    """Data that enters the network at a matrix product or convolution.
+
+    Attributes:
+        operation: Index in the pass's topology.
+        shape: Of the whole tensor, the batch first.
+        mean, rms, low, high: Over all entries looked at.
+        spread_low, spread_high: The 10th and 90th percentile of the features' standard deviations,
+            constant features left out; equal where there is one.
+        constant: Share of features that never change.
+    """
+
+    operation: int
+    shape: tuple[int, ...]
+    mean: float
+    rms: float
+    low: float
+    high: float
+    spread_low: float
+    spread_high: float
+    constant: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the loss compares the output with.
+
+    Attributes:
+        operation: Index of the loss operation.
+        shape: Of the target as the loss saw it.
+        broadcast: Whether it was broadcast to that shape.
+        counts: For class targets, how many of each class were in the batch; empty otherwise.
+        mean, variance: For other targets.
+        normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
+    """
+
+    operation: int
+    shape: tuple[int, ...]
+    broadcast: bool
+    counts: tuple[int, ...]
+    mean: float
+    variance: float
+    normalised: float
+
+
+@dataclass(frozen=True, slots=True)
+class LossHead:
+    """The operations between the loss and the last one that has parameters.
+
+    Attributes:
+        operations: Their indices.
+        softmax_sizes: For each softmax or log-softmax among them, how many classes it runs over.
+    """
+
+    operations: tuple[int, ...]
+    softmax_sizes: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One backward pass that was observed in full.
+
+    Attributes:
+        step: Optimizer steps made before it.
+        site: Number of the place that started it.
+        loss: Unscaled; `nan` for a pass that did not start from one number.
+        flow: Its norms, with the graph.
+        head: The loss head.
+        target: What the loss was compared with, where the loss operation is one that is known.
+        activations, inputs: What was probed; not on every pass.
+    """
+
+    step: int
+    site: int
+    loss: float
+    flow: Flow = field(repr=False)
+    head: LossHead
+    target: Target | None
+    activations: Sequence[Activation] = field(repr=False)
+    inputs: Sequence[InputScale] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """What one optimizer step did, for each parameter of the run's table; `nan` where it was not measured.
+
+    Attributes:
+        step: Optimizer steps made before it.
+        weight: Norm of the parameter before the step.
+        gradient: Norm of `.grad` as the optimizer found it.
+        update: Norm of the change, as it was really made.
+        lost: Share of entries that a gradient asked to move and that stayed bitwise the same.
+        carried: Norm of `.grad` before this step's first backward pass: above 0, it was not zeroed.
+        silent: Share of entries whose gradient was exactly zero.
+        rate: Learning rate in force.
+    """
+
+    step: int
+    weight: Floats
+    gradient: Floats
+    update: Floats
+    lost: Floats
+    carried: Floats
+    silent: Floats
+    rate: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened once: `kind` is a short word, `facts` are its particulars.
+
+    Kinds: `birth` (a non-finite value), `cut` (a value that left the graph), `compiled`, `checkpointed`,
+    `exception`, `interrupted`, `fault` (of Undertow's own), `no-backward`.
+    """
+
+    step: int
+    kind: str
+    facts: Mapping[str, Any]

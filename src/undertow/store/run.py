@@ -1,0 +1,185 @@
+"""A run as it is read back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from undertow.engine.flow import Flow
+from undertow.engine.plan import Plan
+from undertow.errors import StoreError
+from undertow.store.packing import unpack_facts, unpack_sizes, unpack_topology
+from undertow.store.records import (
+    Activation,
+    Event,
+    InputScale,
+    LossHead,
+    Losses,
+    OptimizerState,
+    Parameter,
+    Pass,
+    Site,
+    Target,
+    Updates,
+)
+from undertow.store.writer import DATABASE, FORMAT
+
+__all__ = ["Run", "list_runs"]
+
+
+class Run:
+    """A stored run, finished, broken off or still going. Reading it never changes it.
+
+    Args:
+        folder: The run's folder, such as `undertow-runs/train-20260102-030405`.
+
+    Raises:
+        StoreError: The folder holds no run, or a damaged one.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        if not (self.folder / DATABASE).is_file():
+            raise StoreError(
+                f"{self.folder} is not the folder of a run: it holds no {DATABASE}\n"
+                "  `undertow runs` lists the runs there are; `undertow run train.py` makes one."
+            )
+        self.meta: dict[str, Any] = {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
+        if self.meta.get("format") != FORMAT:
+            raise StoreError(
+                f"{self.folder} was written in format {self.meta.get('format')}, and this version reads {FORMAT}\n"
+                "  Read it with the version of Undertow that wrote it, or run the training again."
+            )
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps made."""
+        last = next(self._rows("SELECT max(step) FROM losses"))[0]
+        return int(self.meta.get("steps", 0 if last is None else last + 1))
+
+    @cached_property
+    def sites(self) -> list[Site]:
+        """The places that started backward passes."""
+        return [Site(source) for (source,) in self._rows("SELECT source FROM sites ORDER BY id")]
+
+    @cached_property
+    def losses(self) -> dict[int, Losses]:
+        """The loss over the run, by site."""
+        found: dict[int, list[tuple[int, float, float]]] = {}
+        for step, site, value, seconds in self._rows("SELECT step, site, value, seconds FROM losses ORDER BY rowid"):
+            found.setdefault(site, []).append((step, float("nan") if value is None else float(value), seconds))
+        return {
+            site: Losses(*(np.array(column, dtype) for column, dtype in zip(zip(*rows, strict=True), _LOSS, strict=True)))
+            for site, rows in sorted(found.items())
+        }
+
+    @cached_property
+    def passes(self) -> list[Pass]:
+        """The backward passes that were observed in full, in order."""
+        plans = {
+            number: Plan(unpack_topology(facts))
+            for number, facts in self._rows("SELECT id, facts FROM topologies")
+        }
+        query = "SELECT step, site, topology, loss, norms, facts FROM passes ORDER BY rowid"
+        return [_pass(plans, row) for row in self._rows(query)]
+
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """Every parameter that was met, in the order of the columns of `updates`."""
+        rows = self._rows("SELECT facts FROM parameters ORDER BY id")
+        return [Parameter(**(facts := json.loads(text)) | {"shape": tuple(facts["shape"])}) for (text,) in rows]
+
+    @cached_property
+    def optimizers(self) -> list[OptimizerState]:
+        return [OptimizerState(**json.loads(text)) for (text,) in self._rows("SELECT facts FROM optimizers ORDER BY id")]
+
+    @cached_property
+    def updates(self) -> list[Updates]:
+        """What the sampled optimizer steps did. Early ones are padded: parameters met later are `nan` in them."""
+        found = []
+        for step, blob in self._rows("SELECT step, facts FROM updates ORDER BY step"):
+            columns = {name: np.array(values, dtype=np.float64) for name, values in unpack_facts(blob).items()}
+            found.append(Updates(step, **{name: self._padded(values) for name, values in columns.items()}))
+        return found
+
+    @cached_property
+    def events(self) -> list[Event]:
+        rows = self._rows("SELECT step, kind, facts FROM events ORDER BY rowid")
+        return [Event(step, kind, json.loads(facts)) for step, kind, facts in rows]
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r}, {self.steps} steps, {self.meta.get('state', 'unknown')})"
+
+    def _padded(self, values: Any) -> Any:
+        return np.concatenate([values, np.full(len(self.parameters) - len(values), np.nan)])
+
+    def _rows(self, query: str) -> Iterator[Any]:
+        try:
+            with _opened(self.folder / DATABASE) as db:
+                yield from db.execute(query).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the run in {self.folder} cannot be read: {error}\n"
+                f"  Its {DATABASE} is damaged or is not one of Undertow's. What can be saved of it, "
+                f"`sqlite3 {DATABASE} .recover` saves."
+            ) from error
+
+
+_LOSS = (np.int64, np.float64, np.float64)
+
+
+class _opened:
+    """A connection that reads, and is closed whatever happens."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._db = sqlite3.connect(self._path)
+        return self._db
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+
+def _pass(plans: dict[int, Plan], row: tuple[Any, ...]) -> Pass:
+    step, site, topology, loss, norms, blob = row
+    facts = unpack_facts(blob)
+    seeds = [float(seed) for seed in facts["seeds"]]
+    operations, sizes = facts["head"]
+    return Pass(
+        step=step,
+        site=site,
+        loss=float("nan") if loss is None else float(loss),
+        flow=Flow(plans[topology], unpack_sizes(norms), seeds, scale=facts["scale"]),
+        head=LossHead(tuple(operations), dict(sizes)),
+        target=None if facts["target"] is None else Target(**_numbers(facts["target"], "mean", "variance", "normalised")),
+        activations=[_activation(a) for a in facts["activations"]],
+        inputs=[InputScale(**_numbers(i, "mean", "rms", "low", "high", "spread_low", "spread_high")) for i in facts["inputs"]],
+    )
+
+
+def _activation(facts: dict[str, Any]) -> Activation:
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(facts["flat"]), np.uint8), count=facts["units"])
+    return Activation(**_numbers(facts, "flat_share", "rms") | {"flat": bits.astype(bool)})
+
+
+def _numbers(facts: dict[str, Any], *names: str) -> dict[str, Any]:
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    return plain | {name: float(plain[name]) for name in names}
+
+
+def list_runs(folder: str | Path) -> list[Run]:
+    """The runs kept below a folder, the latest last; folders that hold none are passed over."""
+    found = sorted(Path(folder).glob(f"*/{DATABASE}"), key=lambda path: path.stat().st_mtime)
+    return [Run(path.parent) for path in found]

@@ -1,0 +1,127 @@
+"""The laws that every derivative rule obeys, as a function that names those that are broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.algebras.base import fitted
+from undertow.engine.borrowed import vector_jacobian
+from undertow.engine.calculus import Rule
+from undertow.engine.maps import LinearMap
+
+DENSE = 5_000
+"""Matrices with more entries than this are not written out."""
+
+
+def broken_laws(node: Any, rule: Rule, *, bounded: bool = False) -> set[str]:
+    """Which laws the rule breaks on this node; `bounded` where its modulus is an upper bound only."""
+    local = rule(node)
+    if local is None:
+        return {"states nothing"}
+    maps = [entry if isinstance(entry, tuple) else (entry,) for entry in local]
+    broken = {*_shapes(node, maps)}
+    if broken:
+        return broken
+    if not _values(node, maps):
+        broken.add("values")
+    for single in _present(maps):
+        if not _adjoint(single):
+            broken.add("adjoint")
+        if not _modulus(single, bounded):
+            broken.add("modulus")
+    return broken
+
+
+def _present(maps: Any) -> Iterator[LinearMap]:
+    yield from (single for entry in maps for single in entry if single is not None)
+
+
+def _shapes(node: Any, maps: Any) -> Iterator[str]:
+    if len(maps) != len(node.next_functions):
+        yield "length"
+        return
+    for (fn, slot), entry in zip(node.next_functions, maps, strict=True):
+        for position, single in enumerate(entry):
+            if single is None:
+                continue
+            if fn is not None and single.source != tuple(fn._input_metadata[slot].shape):
+                yield "source"
+            if single.target != tuple(node._input_metadata[position].shape):
+                yield "target"
+
+
+def _values(node: Any, maps: Any) -> bool:
+    """Against PyTorch's own product, for one random cotangent per output that anything reaches."""
+    wanted = [any(len(entry) > slot and entry[slot] is not None for entry in maps) for slot in range(outputs(node))]
+    cotangents = [
+        _random(tuple(output.shape)).to(output.dtype) if want else None
+        for output, want in zip(node._input_metadata, wanted, strict=True)
+    ]
+    expected = vector_jacobian(node, cotangents)
+    return all(
+        _agree(node.next_functions[i], expected[i], entry, cotangents)
+        for i, entry in enumerate(maps)
+        if node.next_functions[i][0] is not None
+    )
+
+
+def outputs(node: Any) -> int:
+    return len(node._input_metadata)
+
+
+def _agree(edge: Any, expected: Tensor | None, entry: Any, cotangents: list[Tensor | None]) -> bool:
+    parts = [m.pull(c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
+    if expected is None or not parts:
+        return expected is None and not parts
+    receiver = edge[0]._input_metadata[edge[1]]
+    return _close(fitted(sum(parts[1:], start=parts[0]), receiver), fitted(expected, receiver))
+
+
+def _adjoint(single: LinearMap) -> bool:
+    v, w = _random(single.source), _random(single.target)
+    pushed, pulled = single.push(v), single.pull(w)
+    if tuple(pushed.shape) != single.target or tuple(pulled.shape) != single.source:
+        return False
+    left, right = (pushed * w).sum(), (v * pulled).sum()
+    size = float(pushed.norm() * w.norm() + v.norm() * pulled.norm())
+    return abs(float(left - right)) <= 1e-12 * size or not torch.isfinite(left)
+
+
+def _modulus(single: LinearMap, bounded: bool) -> bool:
+    size, modulus = matrix(single), matrix(single.modulus())
+    if size is None or modulus is None:
+        return True
+    size = size.abs()
+    return bool((modulus >= size - 1e-12).all()) if bounded else _close(modulus, size)
+
+
+def matrix(single: LinearMap) -> Tensor | None:
+    """A map written out, one column an entry of its source; `None` if it is too large."""
+    columns, rows = torch.Size(single.source).numel(), torch.Size(single.target).numel()
+    if columns * rows > DENSE:
+        return None
+    basis = torch.eye(columns, dtype=torch.float64).reshape(columns, *single.source)
+    return torch.stack([single.push(v).reshape(-1) for v in basis], 1) if columns else torch.zeros(rows, 0)
+
+
+def _close(left: Tensor, right: Tensor) -> bool:
+    if left.shape != right.shape or left.dtype != right.dtype:
+        return False
+    if not torch.equal(left.isfinite(), right.isfinite()):
+        return False
+    finite = left.isfinite()
+    left, right = left[finite], right[finite]
+    narrow = 1e-12 if left.dtype == torch.float64 else 1e-6
+    return _largest(left - right) <= narrow * max(_largest(right), 1e-300)
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.abs().max()) if tensor.numel() else 0.0
+
+
+def _random(shape: tuple[int, ...]) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))

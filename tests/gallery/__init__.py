@@ -1,0 +1,1 @@
+"""Short PyTorch trainings, sick and healthy, written without knowledge of Undertow."""

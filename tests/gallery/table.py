@@ -1,0 +1,97 @@
+"""The registry of the gallery: one case for each training."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TOPICS = (
+    "sick_vanishing",
+    "sick_exploding",
+    "sick_cut",
+    "sick_dead",
+    "sick_saturated",
+    "sick_rates",
+    "sick_zeroing",
+    "sick_held",
+    "sick_loss",
+    "sick_loss_missing",
+    "sick_targets",
+    "sick_data",
+    "sick_numerics",
+    "sick_mild",
+    "healthy_mlp",
+    "healthy_cnn",
+    "healthy_sequence",
+    "healthy_transformer",
+    "healthy_generative",
+    "healthy_reinforcement",
+    "healthy_losses",
+    "healthy_updates",
+    "healthy_transfer",
+    "healthy_detached",
+    "healthy_deep",
+    "healthy_odd",
+    "healthy_alike",
+    "healthy_noisy",
+    "healthy_repaired_signal",
+    "healthy_repaired_loss",
+    "healthy_repaired_data",
+)
+SPLITS = ("build", "judge")
+MARKER = "# <- fault"
+
+Train = Callable[[], dict[str, float]]
+Modules = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training. `code` is None for a healthy one; `module` names one module at fault or several acceptable."""
+
+    name: str
+    train: Train
+    code: str | None
+    module: Modules
+    split: str
+    note: str
+    line: int | None
+
+
+CASES: dict[str, Case] = {}
+
+
+def sick(code: str, *, split: str, module: Modules = None, note: str = "") -> Callable[[Train], Train]:
+    """Register a training that shows the fault `code`."""
+    return lambda train: register(train, code, module, split, note)
+
+
+def healthy(*, split: str, odd: str = "") -> Callable[[Train], Train]:
+    """Register a training that learns; `odd` says what looks wrong about it and is not."""
+    return lambda train: register(train, None, None, split, odd)
+
+
+def register(train: Train, code: str | None, module: Modules, split: str, note: str) -> Train:
+    name = train.__name__
+    if name in CASES:
+        raise ValueError(f"the gallery has a case {name!r} already")
+    if split not in SPLITS:
+        raise ValueError(f"case {name!r} has split {split!r}, which is none of {SPLITS}")
+    CASES[name] = Case(name, train, code, module, split, note, marked_line(train))
+    return train
+
+
+def marked_line(train: Train) -> int | None:
+    """Return the number, in its file, of the line that carries the marker."""
+    lines, first = inspect.getsourcelines(train)
+    marked = [first + offset for offset, line in enumerate(lines) if line.rstrip().endswith(MARKER)]
+    if len(marked) > 1:
+        raise ValueError(f"case {train.__name__!r} marks {len(marked)} lines as the fault; one is allowed")
+    return marked[0] if marked else None
+
+
+def load() -> dict[str, Case]:
+    """Import every topic and return the whole gallery."""
+    for topic in TOPICS:
+        importlib.import_module(f"{__package__}.{topic}")
+    return CASES
