@@ -27,9 +27,11 @@ def check(case):
 
     started = time.perf_counter()
     hook = register_optimizer_step_post_hook(lambda *_: steps.append(1))
-    with patch.object(torch.Tensor, "backward", backward), contextlib.redirect_stdout(printed):
-        metrics = case.train()
-    hook.remove()
+    try:
+        with patch.object(torch.Tensor, "backward", backward), contextlib.redirect_stdout(printed):
+            metrics = case.train()
+    finally:
+        hook.remove()
     seconds = time.perf_counter() - started
     return line(case, seconds, len(steps), losses, metrics) + ("  PRINTS" if printed.getvalue() else "")
 

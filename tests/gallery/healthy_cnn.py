@@ -288,7 +288,7 @@ def ctc_strips():
     images, y = digit_images()
     model = Reader()
     opt = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(150):
+    for _ in range(120):
         i = torch.randint(len(y), (32, 3))
         strip = torch.cat([images[i[:, k], 0] for k in range(3)], -1)
         logp = model(strip).transpose(0, 1)

@@ -130,7 +130,7 @@ def rmsprop_lstm():
 
 
 @sick("UT301", split="build", note="fine-tuning that destroys what was learned")
-def finetune_at_two():
+def finetune_at_three():
     torch.manual_seed(6)
     x, y = digits()
     old, new = y < 5, y >= 5

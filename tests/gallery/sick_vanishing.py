@@ -176,7 +176,7 @@ def sigmoid_convolutions():
     return {"loss": loss.item(), "accuracy": accuracy(model, x, y)}
 
 
-@sick("UT101", module="lstm", split="build", note="gates half closed at birth, 80 steps")
+@sick("UT101", module=("lstm", ""), split="build", note="gates half closed at birth, 80 steps")
 def lstm_long_gap():
     torch.manual_seed(6)
     x, y = first_symbol(3000, 80)

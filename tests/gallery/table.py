@@ -34,6 +34,7 @@ TOPICS = (
     "healthy_odd",
     "healthy_alike",
     "healthy_noisy",
+    "healthy_advanced",
     "healthy_repaired_signal",
     "healthy_repaired_loss",
     "healthy_repaired_data",

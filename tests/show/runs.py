@@ -120,7 +120,12 @@ def _named(flow: Flow, loss: Tensor, training: Training) -> Flow:
         return replace(operation, module=path, source=f"train.py:{lines[path] if spans else 90}")
 
     topology = flow.topology.named(rename)
-    return replace(flow, plan=Plan(topology))
+    plan = Plan(topology)
+    values = dict(flow.values)
+    for index, sums in enumerate(plan.sums):
+        for _, key in sums:
+            values.setdefault(key, math.hypot(*[flow.contributions[edge] for edge in flow.arriving[index]]))
+    return replace(flow, plan=plan, values=values)
 
 
 def _activations(flow: Flow) -> list[Activation]:

@@ -2,13 +2,123 @@
 
 from __future__ import annotations
 
-from undertow.diagnose.finding import Outcome, Review
+from collections.abc import Sequence
+from dataclasses import replace
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks import data, dynamics, loss, numerics, signal, units, updates
+from undertow.diagnose.finding import Finding, Outcome, Review, Symptom, Verdict
+from undertow.diagnose.table import DIAGNOSES
 from undertow.store import Run
 
-__all__ = ["review"]
+__all__ = ["CHECKS", "review"]
+
+CHECKS = (data, dynamics, loss, numerics, signal, units, updates)
+"""The modules whose diagnoses make up the table."""
+
+ALARM = 0.5
+"""A finding of at least this harm is an alarm; below, a remark."""
+
+APART = {
+    ("UT301", "UT501"): "Standardise the inputs and keep the learning rate: if the loss then falls, it was the inputs.",
+    ("UT102", "UT301"): "Divide the learning rate by 100: if the loss still jumps at the first step, it is the weights.",
+    ("UT101", "UT302"): "Multiply the learning rate by 100: if the first layers still stand still, the signal vanishes.",
+}
+"""For pairs that look alike: what would tell which it is."""
 
 
 def review(run: Run) -> Review:
-    """The verdict on a stored run."""
-    outcome = Outcome("unknown", 0.0, 0.0, 0.0, 0.0, run.steps)
-    return Review("undecided", "Not judged yet.", None, (), (), "", outcome)
+    """The verdict on a stored run: one ranked cause with its symptoms, or that there is none."""
+    case = Case(run)
+    if not run.meta.get("passes", len(run.passes)) and not run.steps:
+        return _not_applicable(case)
+    found = [finding for code in sorted(DIAGNOSES) for finding in DIAGNOSES[code](case)]
+    alarms = sorted((f for f in found if f.harm >= ALARM), key=_rank)
+    remarks = [f for f in found if f.harm < ALARM]
+    causes, explained = _causes(alarms)
+    if not causes:
+        return _without_cause(case, remarks)
+    first = replace(causes[0], symptoms=tuple(_symptom(f) for f in [*explained, *_explained_by(causes[0], remarks)]))
+    findings = (first, *causes[1:3])
+    kept = tuple(r for r in remarks if r not in _explained_by(causes[0], remarks))
+    return Review(
+        verdict="sick",
+        summary=f"{first.name.replace('-', ' ')}: {first.message}",
+        cause=first,
+        findings=findings,
+        remarks=kept,
+        apart=_apart(findings),
+        outcome=case.outcome,
+        notes=_notes(case),
+    )
+
+
+def _rank(finding: Finding) -> tuple[float, float, str]:
+    later = finding.evidence.get("onset") == "later"
+    return (1.0 if later else 0.0, -finding.harm, finding.code)
+
+
+def _causes(alarms: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Alarms that nothing else found explains, and the ones that are explained.
+
+    A fault that came later cannot have caused one that was there at the start.
+    """
+    explained = [f for f in alarms if any(_explains(other, f) for other in alarms)]
+    causes = [f for f in alarms if f not in explained]
+    return (causes, explained) if causes else ([*alarms[:1]], [*alarms[1:]])
+
+
+def _explains(cause: Finding, effect: Finding) -> bool:
+    if cause is effect or effect.code not in DIAGNOSES[cause.code].explains:
+        return False
+    mutual = cause.code in DIAGNOSES[effect.code].explains
+    early = cause.evidence.get("onset") != "later"
+    return early or (not mutual and effect.evidence.get("onset") != "start")
+
+
+def _explained_by(cause: Finding, remarks: Sequence[Finding]) -> list[Finding]:
+    return [f for f in remarks if f.code in DIAGNOSES[cause.code].explains]
+
+
+def _symptom(finding: Finding) -> Symptom:
+    return Symptom(finding.code, finding.name, finding.message)
+
+
+def _apart(findings: Sequence[Finding]) -> str:
+    codes = sorted(finding.code for finding in findings[:2])
+    return APART.get((codes[0], codes[1]), "") if len(codes) == 2 else ""
+
+
+def _without_cause(case: Case, remarks: Sequence[Finding]) -> Review:
+    verdict, summary = _verdict_by_outcome(case.outcome)
+    return Review(verdict, summary, None, (), tuple(remarks), "", case.outcome, _notes(case))
+
+
+def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
+    if outcome.kind == "learned":
+        return "healthy", "The loss falls, and nothing was found that keeps this network from learning."
+    if outcome.steps < 10:
+        return "undecided", f"Only {outcome.steps} optimizer steps were made: too few to say anything."
+    if outcome.kind == "unknown":
+        return "healthy", "Nothing was found that keeps this network from learning; its losses are not meant to fall."
+    return "undecided", "The loss does not fall, but no fault of backpropagation was found that would explain it."
+
+
+def _not_applicable(case: Case) -> Review:
+    summary = "No backward pass ran: no neural network was trained here, so backpropagation is not the problem."
+    return Review("not-applicable", summary, None, (), (), "", case.outcome, _notes(case))
+
+
+def _notes(case: Case) -> tuple[str, ...]:
+    notes = []
+    meta = case.run.meta
+    if meta.get("compiled"):
+        notes.append("Something was compiled: a compiled region is seen as one operation, from the outside.")
+    if meta.get("state") in {"running", "interrupted", "exception"}:
+        notes.append(f"The run did not end by itself ({meta['state']}): this is the verdict on what there is of it.")
+    for event in case.run.events:
+        if event.kind == "fault":
+            notes.append(f"Undertow itself failed at step {event.step} and stopped observing: {event.facts.get('message')}")
+        if event.kind == "exception":
+            notes.append(f"The script raised {event.facts.get('type')}: {event.facts.get('message')}")
+    return tuple(notes)

@@ -11,6 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any
 
@@ -137,14 +138,16 @@ class Graph:
     @classmethod
     def behind(cls, starts: Sequence[tuple[RawNode, int]]) -> Graph:
         """The graph behind some `(node, output)` pairs of PyTorch's."""
-        after = _reach([node for node, _ in starts])
-        ordered = sorted(after, key=_recorded_at, reverse=True)
-        index = {node: i for i, node in enumerate(ordered)}
-        if _out_of_order(ordered, after, index):
-            ordered = _by_readiness(ordered, after)
-            index = {node: i for i, node in enumerate(ordered)}
-        edges = [tuple([None if fn is None else (index[fn], slot) for fn, slot in after[node]]) for node in ordered]
-        return cls(ordered, edges, [(index[node], slot) for node, slot in starts])
+        inner, leaves, after = _reach([node for node, _ in starts])
+        inner.sort(key=_recorded_at, reverse=True)
+        nodes = inner + leaves
+        index = dict(zip(nodes, range(len(nodes)), strict=True))
+        edges = _edges(nodes, after, index)
+        if _out_of_order(edges):
+            nodes = _by_readiness(nodes, after)
+            index = dict(zip(nodes, range(len(nodes)), strict=True))
+            edges = _edges(nodes, after, index)
+        return cls(nodes, edges, [(index[node], slot) for node, slot in starts])
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -214,28 +217,38 @@ def _start(position: int, output: Tensor) -> tuple[RawNode, int]:
     return edge.node, edge.output_nr
 
 
-def _reach(roots: list[Any]) -> dict[Any, Any]:
-    """What follows each node that can be reached."""
-    after: dict[Any, Any] = {}
+def _reach(roots: list[Any]) -> tuple[list[Any], list[Any], dict[Any, Any]]:
+    """The operations and the leaves that can be reached, and what follows each."""
+    inner, leaves, after = [], [], {}
     stack = [*roots]
     while stack:
         node = stack.pop()
         if node in after:
             continue
-        after[node] = following = () if type(node) is ACCUMULATE_GRAD else node.next_functions
-        stack.extend([fn for fn, _ in following if fn is not None and fn not in after])
-    return after
+        if type(node) is ACCUMULATE_GRAD:
+            after[node] = ()
+            leaves.append(node)
+            continue
+        after[node] = following = node.next_functions
+        inner.append(node)
+        for fn, _ in following:
+            if fn is not None and fn not in after:
+                stack.append(fn)
+    return inner, leaves, after
 
 
-def _recorded_at(node: Any) -> int:
-    return -1 if type(node) is ACCUMULATE_GRAD else node._sequence_nr()
+_recorded_at = methodcaller("_sequence_nr")
 
 
-def _out_of_order(ordered: list[Any], after: dict[Any, Any], index: dict[Any, int]) -> bool:
+def _edges(nodes: list[Any], after: dict[Any, Any], index: dict[Any, int]) -> list[tuple[tuple[int, int] | None, ...]]:
+    return [tuple([None if fn is None else (index[fn], slot) for fn, slot in after[node]]) for node in nodes]
+
+
+def _out_of_order(edges: list[tuple[tuple[int, int] | None, ...]]) -> bool:
     """Whether some node stands after one that it sends to: in-place writes re-record what came before."""
-    for i, node in enumerate(ordered):
-        for fn, _ in after[node]:
-            if fn is not None and index[fn] <= i:
+    for i, targets in enumerate(edges):
+        for target in targets:
+            if target is not None and target[0] <= i:
                 return True
     return False
 
@@ -243,7 +256,7 @@ def _out_of_order(ordered: list[Any], after: dict[Any, Any], index: dict[Any, in
 def _by_readiness(nodes: list[Any], after: dict[Any, Any]) -> list[Any]:
     """In the order of PyTorch's own ready queue: of the nodes that wait for nothing, the latest recorded first."""
     waiting = Counter(fn for node in nodes for fn, _ in after[node] if fn is not None)
-    ready = [(-_recorded_at(node), i, node) for i, node in enumerate(nodes) if not waiting[node]]
+    ready = [(-_priority(node), i, node) for i, node in enumerate(nodes) if not waiting[node]]
     heapq.heapify(ready)
     ordered = []
     while ready:
@@ -253,5 +266,10 @@ def _by_readiness(nodes: list[Any], after: dict[Any, Any]) -> list[Any]:
             if fn is not None:
                 waiting[fn] -= 1
                 if not waiting[fn]:
-                    heapq.heappush(ready, (-_recorded_at(fn), len(nodes) + len(ordered), fn))
+                    heapq.heappush(ready, (-_priority(fn), len(nodes) + len(ordered), fn))
     return ordered
+
+
+def _priority(node: Any) -> int:
+    """PyTorch runs what was recorded last first. Leaves change nothing that others read, and come last here."""
+    return -1 if type(node) is ACCUMULATE_GRAD else int(_recorded_at(node))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 __all__ = ["in_graph_task"]
 
@@ -21,19 +20,6 @@ def in_graph_task(work: Callable[[], T]) -> T:
     """
     results: list[T] = []
     ticket = torch.zeros((), requires_grad=True)
-    torch.autograd.backward(_Visit.apply(ticket, lambda: results.append(work())))
+    ticket.register_hook(lambda _: results.append(work()))
+    torch.autograd.backward(ticket)
     return results[0]
-
-
-class _Visit(torch.autograd.Function):
-    """An operation whose backward pass is somebody's work."""
-
-    @staticmethod
-    def forward(ctx: Any, ticket: Tensor, work: Callable[[], None]) -> Tensor:
-        ctx.work = work
-        return ticket.new_zeros(())
-
-    @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> tuple[None, None]:
-        ctx.work()
-        return None, None

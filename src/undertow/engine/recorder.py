@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from undertow.engine.plan import Plan
 
@@ -15,7 +16,7 @@ __all__ = ["Recorder", "norm", "to_host"]
 NARROW = frozenset({torch.float16, torch.bfloat16})
 
 
-SAFE = (1e-16, 1e16)
+LEAST, MOST = 1e-16, 1e16
 """Norms in between were had without any square leaving the range of float32."""
 
 
@@ -27,16 +28,23 @@ def norm(tensor: Tensor) -> float | Tensor:
     Returns:
         A number, or for a tensor on another device a 0-d tensor there, so that nothing is synchronised.
     """
+    if tensor.dtype is torch.float32 and tensor.is_cpu and tensor.layout is torch.strided:
+        size: float = vector_norm(tensor).item()
+        return size if LEAST < size < MOST else float(_wide_norm(tensor))
+    return _any_norm(tensor)
+
+
+def _any_norm(tensor: Tensor) -> float | Tensor:
     if tensor.layout is not torch.strided:
         tensor = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
     if not tensor.is_cpu:
         return _wide_norm(tensor)
-    size = float(torch.linalg.vector_norm(tensor, dtype=torch.float32 if tensor.dtype in NARROW else None))
-    return size if SAFE[0] < size < SAFE[1] else float(_wide_norm(tensor))
+    size = float(vector_norm(tensor, dtype=torch.float32 if tensor.dtype in NARROW else None))
+    return size if LEAST < size < MOST else float(_wide_norm(tensor))
 
 
 def _wide_norm(tensor: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(tensor, dtype=torch.complex128 if tensor.is_complex() else torch.float64)
+    return vector_norm(tensor, dtype=torch.complex128 if tensor.is_complex() else torch.float64)
 
 
 class Recorder:
@@ -49,15 +57,18 @@ class Recorder:
         self._sums = plan.sums
 
     def saw(self, index: int, contributions: Sequence[Tensor | None], cotangents: Sequence[Tensor | None]) -> None:
+        sizes = self._sizes
         for position, key in self._parts[index]:
             if (part := contributions[position]) is not None:
-                self._sizes[key] = norm(part)
+                sizes[key] = norm(part)
         for slot, key in self._sums[index]:
             if (total := cotangents[slot]) is not None:
-                self._sizes[key] = norm(total)
+                sizes[key] = norm(total)
 
     def values(self) -> dict[int, float]:
         """Every norm, by key, moved to the host at once."""
+        if Tensor not in set(map(type, self._sizes.values())):
+            return self._sizes  # type: ignore[return-value]
         return dict(zip(self._sizes, to_host([*self._sizes.values()]), strict=True))
 
 

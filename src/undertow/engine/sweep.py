@@ -51,58 +51,89 @@ def sweep(
         MissingRuleError: The algebra cannot borrow, and met an operation without a rule.
     """
     borrowed: Counter[str] = Counter()
-    metadata = graph.metadata
-    pending: list[Any] = [[None] * len(outputs) for outputs in metadata]
-    for (index, slot), seed in zip(graph.roots, seeds, strict=True):
-        _join(algebra, pending[index], slot, seed)
     needed = graph.towards(arrivals)
-    for index, node in enumerate(graph.nodes):
+    pending: list[list[C | None] | None] = [None] * len(graph)
+    for (index, slot), seed in zip(graph.roots, seeds, strict=True):
+        _join(algebra, graph, pending, index, slot, seed)
+    for index, edges in enumerate(graph.edges):
         if not needed[index]:
             continue
-        cotangents, pending[index] = pending[index], None
+        cotangents, pending[index] = pending[index] or [None] * len(graph.metadata[index]), None
         if index in arrivals:
             arrivals[index](cotangents)
-        edges = graph.edges[index]
-        if not edges:
-            continue
-        name = type(node).__name__
-        try:
-            local = calculus[name](node) if name in calculus else None
-            if local is not None:
-                contributions = _pull(algebra, local, edges, cotangents)
-            else:
-                contributions = algebra.borrow(node, cotangents)
-                borrowed[name] += 1
-        except RuntimeError as error:
-            raise _explained(error, name) from error
-        sent: list[C | None] = [None] * len(edges)
-        for position, edge in enumerate(edges):
-            if edge is None or (part := contributions[position]) is None or not needed[edge[0]]:
-                continue
-            receiver, slot = edge
-            sent[position] = part = algebra.fit(part, metadata[receiver][slot])
-            slots = pending[receiver]
-            present = slots[slot]
-            slots[slot] = part if present is None else algebra.add(present, part)
-        if watcher is not None:
-            watcher.saw(index, sent, cotangents)
+        if edges:
+            sent = _pass_on(graph.nodes[index], cotangents, edges, algebra, calculus, borrowed)
+            _distribute(graph, algebra, edges, sent, needed, pending)
+            if watcher is not None:
+                watcher.saw(index, sent, cotangents)
+            # A leaf takes over a contribution that nothing else holds, so nothing here may hold one.
+            del sent
     return borrowed
 
 
-def _join(algebra: Algebra[C], slots: list[C | None], slot: int, arriving: C) -> None:
+def _distribute(
+    graph: Graph,
+    algebra: Algebra[C],
+    edges: Sequence[tuple[int, int] | None],
+    sent: list[C | None],
+    needed: Sequence[bool],
+    pending: list[list[C | None] | None],
+) -> None:
+    """Bring each contribution into its receiver's space, and add it to what has arrived there."""
+    for position, edge in enumerate(edges):
+        part = sent[position]
+        if part is None:
+            continue
+        if edge is None or not needed[edge[0]]:
+            sent[position] = None
+            continue
+        receiver, slot = edge
+        sent[position] = part = algebra.fit(part, graph.metadata[receiver][slot])
+        _join(algebra, graph, pending, receiver, slot, part)
+
+
+def _join(
+    algebra: Algebra[C], graph: Graph, pending: list[list[C | None] | None], index: int, slot: int, arriving: C
+) -> None:
+    slots = pending[index]
+    if slots is None:
+        pending[index] = slots = [None] * len(graph.metadata[index])
     present = slots[slot]
     slots[slot] = arriving if present is None else algebra.add(present, arriving)
 
 
-def _pull(algebra: Algebra[C], local: Local, edges: Sequence[Any], cotangents: list[C | None]) -> list[C | None]:
+def _pass_on(
+    node: Any,
+    cotangents: list[C | None],
+    edges: Sequence[tuple[int, int] | None],
+    algebra: Algebra[C],
+    calculus: Mapping[str, Rule],
+    borrowed: Counter[str],
+) -> list[C | None]:
+    """One contribution per input of an operation: by its rule, or else borrowed."""
+    name = type(node).__name__
+    try:
+        if name in calculus and (local := calculus[name](node)) is not None:
+            return _pull(algebra, local, edges, cotangents)
+        borrowed[name] += 1
+        return [*algebra.borrow(node, cotangents)]
+    except RuntimeError as error:
+        raise _explained(error, name) from error
+
+
+def _pull(
+    algebra: Algebra[C], local: Local, edges: Sequence[tuple[int, int] | None], cotangents: list[C | None]
+) -> list[C | None]:
     """Each input's contribution, through the maps that a rule stated."""
     answer: list[C | None] = [None] * len(edges)
-    for position, (maps, edge) in enumerate(zip(local, edges, strict=False)):
-        if edge is None or maps is None:
+    for position, maps in enumerate(local):
+        if maps is None or edges[position] is None:
             continue
-        for jacobian, cotangent in zip(maps if isinstance(maps, tuple) else (maps,), cotangents, strict=False):
+        for slot, jacobian in enumerate(maps if isinstance(maps, tuple) else (maps,)):
+            cotangent = cotangents[slot]
             if jacobian is not None and cotangent is not None:
-                _join(algebra, answer, position, algebra.pull(jacobian, cotangent))
+                part, present = algebra.pull(jacobian, cotangent), answer[position]
+                answer[position] = part if present is None else algebra.add(present, part)
     return answer
 
 

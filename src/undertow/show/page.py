@@ -1,18 +1,88 @@
-"""Blocks as one self-contained page."""
+"""Blocks as one self-contained page: Jinja2 for the text, Plotly and a script of our own for the pictures."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from undertow.diagnose.finding import Review
+from undertow.errors import StoreError
+from undertow.show.blocks import Bars, Block, Figure
 from undertow.show.report import report
+from undertow.show.words import TERMS, decades
 from undertow.store.run import Run
 
 __all__ = ["write_report"]
 
+STYLES = ("page.css", "flowmap.css")
+SCRIPTS = ("theme.js", "fold.js", "lanes.js", "flowmap.js")
+
 
 def write_report(run: Run, review: Review, path: str | Path) -> Path:
-    """Write the report of a run as one HTML file that needs no network, and return where it is."""
+    """Write the report of a run as one HTML file that needs no network, and return where it is.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
     target = Path(path)
-    target.write_text(str(report(run, review)), encoding="utf-8")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_page(run, review), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the report to {target}: {error}\n"
+            "  The run itself is safe, and the report can be made from it again.\n"
+            "  Choose another place with `undertow report --output`, one that can be written."
+        ) from error
     return target
+
+
+def _page(run: Run, review: Review) -> str:
+    blocks = report(run, review)
+    return _environment().get_template("report.html.j2").render(
+        run=run,
+        review=review,
+        blocks=blocks,
+        plotly=Markup(get_plotlyjs()) if any(isinstance(block, Figure) for block in blocks) else "",
+        styles=Markup("\n".join(map(_shipped, STYLES))),
+        scripts=Markup("\n".join(map(_shipped, SCRIPTS))),
+        version=_version(),
+        terms=TERMS,
+    )
+
+
+@lru_cache
+def _environment() -> Environment:
+    loader = PackageLoader("undertow.show", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"decades": decades, "kind": _kind, "widest": _widest}
+    return environment
+
+
+def _shipped(name: str) -> str:
+    return files("undertow.show").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _kind(block: Block) -> str:
+    """The name of the macro that draws a block."""
+    return type(block).__name__.lower()
+
+
+def _widest(bars: Bars) -> float:
+    """The longest bar of an account, so that the others can be drawn against it."""
+    sizes = [abs(bar.decades) for bar in bars.rows] + [abs(bars.rest)]
+    return max([size for size in sizes if size < float("inf")], default=0.0) or 1.0
+
+
+def _version() -> str:
+    try:
+        return version("undertow")
+    except PackageNotFoundError:
+        return ""

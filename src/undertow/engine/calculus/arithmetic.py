@@ -39,13 +39,18 @@ def kept(source: Shape | None, target: Shape, where: Tensor) -> LinearMap | None
     return mask if source == target else mask @ Expand(source, target)
 
 
-@derivative("AddBackward0", "AddBackward1")
+@derivative("AddBackward1", "SubBackward1")
+def shift(node: Any) -> Local:
+    return (Identity(output_shape(node)),)
+
+
+@derivative("AddBackward0")
 def add(node: Any) -> Local:
     target, alphas = output_shape(node), (1, node._saved_alpha)
     return [broadcast(source, target, alpha) for source, alpha in zip(input_shapes(node), alphas, strict=False)]
 
 
-@derivative("SubBackward0", "SubBackward1")
+@derivative("SubBackward0")
 def sub(node: Any) -> Local:
     target, alphas = output_shape(node), (1, -node._saved_alpha)
     return [broadcast(source, target, alpha) for source, alpha in zip(input_shapes(node), alphas, strict=False)]
@@ -72,7 +77,13 @@ def mul_number(node: Any) -> Local:
 def div(node: Any) -> Local:
     target, (above, below) = output_shape(node), input_shapes(node)
     x, y = node._saved_self, node._saved_other
-    return weighted(above, target, 1 / y), below and weighted(below, target, -x / (y * y))
+    return weighted(above, target, _one(node) / y), None if below is None else weighted(below, target, -x / (y * y))
+
+
+def _one(node: Any) -> Tensor:
+    """In the dtype of the output: a number that was divided by has none of its own."""
+    metadata = node._input_metadata[0]
+    return torch.ones((), dtype=metadata.dtype, device=metadata.device)
 
 
 @derivative("DivBackward1")
@@ -85,8 +96,8 @@ def power(node: Any) -> Local:
     target, (base, exponent) = output_shape(node), input_shapes(node)
     x, y, result = node._saved_self, node._saved_exponent, node._saved_result
     by_base = torch.where(y == 0, 0, y * x ** (y - 1))
-    by_exponent = exponent and torch.where((x == 0) & (y >= 0), 0, result * x.log())
-    return weighted(base, target, by_base), exponent and weighted(exponent, target, by_exponent)
+    by_exponent = None if exponent is None else torch.where((x == 0) & (y >= 0), 0, result * x.log())
+    return weighted(base, target, by_base), weighted(exponent, target, by_exponent)
 
 
 @derivative("AddcmulBackward0")
@@ -95,8 +106,8 @@ def addcmul(node: Any) -> Local:
     x, y, value = node._saved_tensor1, node._saved_tensor2, node._saved_value
     return (
         broadcast(first, target),
-        left and weighted(left, target, y * value),
-        right and weighted(right, target, x * value),
+        None if left is None else weighted(left, target, y * value),
+        None if right is None else weighted(right, target, x * value),
     )
 
 
@@ -106,8 +117,8 @@ def addcdiv(node: Any) -> Local:
     x, y, value = node._saved_tensor1, node._saved_tensor2, node._saved_value
     return (
         broadcast(first, target),
-        above and weighted(above, target, value / y),
-        below and weighted(below, target, -value * x / (y * y)),
+        None if above is None else weighted(above, target, value / y),
+        None if below is None else weighted(below, target, -value * x / (y * y)),
     )
 
 

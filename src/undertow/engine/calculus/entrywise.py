@@ -14,6 +14,9 @@ from undertow.engine.maps import Mask, Scale
 
 __all__: list[str] = []
 
+SIXTH = float(torch.tensor(1 / 6, dtype=torch.float32))
+"""The slope of PyTorch's hard sigmoid: its kernels round it to float32 in every dtype."""
+
 elementwise("ExpBackward0", lambda node: node._saved_result)
 elementwise("Exp2Backward0", lambda node: node._saved_result * math.log(2))
 elementwise("Expm1Backward0", lambda node: node._saved_result + 1)
@@ -47,7 +50,6 @@ masked("ReluBackward0", lambda node: node._saved_result > 0)
 masked("ThresholdBackward0", lambda node: node._saved_self > node._saved_threshold)
 masked("ThresholdBackward1", lambda node: node._saved_self > node._saved_threshold)
 masked("HardtanhBackward0", lambda node: _between(node._saved_self, node._saved_min_val, node._saved_max_val))
-masked("HardtanhBackward1", lambda node: _between(node._saved_result, node._saved_min_val, node._saved_max_val))
 masked("ClampMinBackward0", lambda node: node._saved_self >= node._saved_min)
 masked("ClampMaxBackward0", lambda node: node._saved_self <= node._saved_max)
 
@@ -114,12 +116,12 @@ def _hardswish(x: Tensor) -> Tensor:
 elementwise("SiluBackward0", lambda node: _silu(node._saved_self))
 elementwise("MishBackward0", lambda node: _mish(node._saved_self))
 elementwise("HardswishBackward0", lambda node: _hardswish(node._saved_self))
-elementwise("HardsigmoidBackward0", lambda node: _between(node._saved_self, -3, 3).to(node._saved_self.dtype) / 6)
+elementwise("HardsigmoidBackward0", lambda node: _between(node._saved_self, -3, 3).to(node._saved_self.dtype) * SIXTH)
 
 
 def _bent(at: Tensor, slope: Tensor | float, dtype: torch.dtype) -> Tensor:
     """1 where `at` is positive, `slope` elsewhere."""
-    return torch.where(at > 0, 1, slope).to(dtype)
+    return torch.where(at > 0, torch.ones((), dtype=dtype, device=at.device), slope).to(dtype)
 
 
 def _leaky(x: Tensor, slope: float) -> Tensor:

@@ -16,6 +16,8 @@ __all__: list[str] = []
 
 MEAN = 1
 NONE = 0
+LEAST = float(torch.tensor(1e-12, dtype=torch.float32))
+"""By how much PyTorch keeps the denominator of a cross-entropy's slope away from 0, in every dtype."""
 
 
 def _reduced(node: Any, source: Shape | None, slope: Tensor) -> LinearMap | None:
@@ -33,7 +35,7 @@ def _reduced(node: Any, source: Shape | None, slope: Tensor) -> LinearMap | None
 def _opposite(node: Any, slope: Tensor) -> Local:
     """Of a loss that sees its two inputs by their difference."""
     prediction, target = input_shapes(node)
-    return _reduced(node, prediction, slope), target and _reduced(node, target, -slope)
+    return _reduced(node, prediction, slope), _reduced(node, target, -slope)
 
 
 @derivative("MseLossBackward0")
@@ -57,8 +59,7 @@ def huber_loss(node: Any) -> Local:
 @derivative("BinaryCrossEntropyBackward0")
 def binary_cross_entropy(node: Any) -> Local:
     x, y, weight = node._saved_self, node._saved_target, node._saved_weight
-    # PyTorch keeps the denominator away from 0 by this much.
-    slope = (x - y) / ((1 - x) * x).clamp(min=1e-12)
+    slope = (x - y) / ((1 - x) * x).clamp(min=LEAST)
     by_target = (1 - x).log().clamp(min=-100) - x.log().clamp(min=-100)
     return _both(node, slope, by_target, weight)
 

@@ -27,4 +27,4 @@ def signed(number: int) -> int:
 def dimensions(saved: Any, ndim: int) -> tuple[int, ...]:
     """Saved dimensions, counted from 0; all of them where none are named."""
     named = (saved,) if isinstance(saved, int) else tuple(saved or ())
-    return tuple(sorted(signed(dim) % max(ndim, 1) for dim in named)) if named else tuple(range(ndim))
+    return tuple(sorted(signed(dim) % ndim for dim in named)) if named and ndim else tuple(range(ndim))

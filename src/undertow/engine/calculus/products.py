@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -17,7 +18,7 @@ __all__: list[str] = []
 @derivative("MmBackward0")
 def mm(node: Any) -> Local:
     rows, columns = output_shape(node)
-    return a_times(node._saved_mat2, rows), times_b(node._saved_self, columns)
+    return a_times(node._saved_mat2, rows), times_b(node._saved_self, columns, node._saved_mat2_sym_strides)
 
 
 @derivative("BmmBackward0")
@@ -29,7 +30,7 @@ def bmm(node: Any) -> Local:
 @derivative("AddmmBackward0")
 def addmm(node: Any) -> Local:
     rows, columns = shape = output_shape(node)
-    product = a_times(node._saved_mat2, rows), times_b(node._saved_mat1, columns)
+    product = a_times(node._saved_mat2, rows), times_b(node._saved_mat1, columns, node._saved_mat2_sym_strides)
     return _added(node, shape, product)
 
 
@@ -62,9 +63,11 @@ def a_times(b: Tensor | None, rows: int) -> LinearMap | None:
     return None if b is None else RightMultiply(b, rows)
 
 
-def times_b(a: Tensor | None, columns: int) -> LinearMap | None:
-    """How A B answers to B."""
-    return None if a is None else LeftMultiply(a, columns)
+def times_b(a: Tensor | None, columns: int, strides: Sequence[int] = ()) -> LinearMap | None:
+    """How A B answers to B, which lies in memory with these strides."""
+    if a is None:
+        return None
+    return LeftMultiply(a, columns, len(strides) == 2 and strides[0] == 1 and strides[1] == a.shape[-1])
 
 
 def matrix_vector(a: Tensor | None, x: Tensor | None, target: Shape) -> tuple[LinearMap | None, LinearMap | None]:

@@ -61,6 +61,8 @@ def t(node: Any) -> Local:
 @derivative("TransposeBackward0")
 def transpose(node: Any) -> Local:
     target = output_shape(node)
+    if not target:
+        return (Identity(target),)
     order = [*range(len(target))]
     first, second = signed(node._saved_dim0), signed(node._saved_dim1)
     order[first], order[second] = order[second], order[first]

@@ -13,10 +13,15 @@ __all__ = ["LeftMultiply", "RightMultiply"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LeftMultiply(LinearMap):
-    """X ↦ A X, for A of shape (…, m, k) and X of shape (…, k, n), the leading dimensions the same."""
+    """X ↦ A X, for A of shape (…, m, k) and X of shape (…, k, n), the leading dimensions the same.
+
+    `by_columns` says how X lies in memory. What is pulled back lies there likewise, as autograd's does, so
+    that it can become a weight's gradient without being copied.
+    """
 
     a: Tensor
     columns: int
+    by_columns: bool = False
 
     @property
     def source(self) -> Shape:
@@ -32,10 +37,10 @@ class LeftMultiply(LinearMap):
         return self.a @ tangent
 
     def pull(self, cotangent: Tensor) -> Tensor:
-        return self.a.mH @ cotangent
+        return (cotangent.mH @ self.a).mH if self.by_columns else self.a.mH @ cotangent
 
     def modulus(self) -> LinearMap:
-        return LeftMultiply(self.a.abs(), self.columns)
+        return LeftMultiply(self.a.abs(), self.columns, self.by_columns)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

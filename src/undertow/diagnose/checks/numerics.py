@@ -1,0 +1,122 @@
+"""Faults of the numbers: where the first non-finite one was born."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Pass
+
+__all__: list[str] = []
+
+
+@diagnosis(
+    "UT801",
+    "non-finite-birth",
+    message="{story}",
+    advice="{remedy}",
+    explains=("UT101", "UT102", "UT103", "UT301", "UT701"),
+    source="IEEE 754; PyTorch documentation, Numerical accuracy",
+)
+def non_finite_birth(case: Case) -> Found:
+    """The first infinity or NaN of the run, and the operation that made it.
+
+    ## What it means
+    Once a value is not finite, so is every gradient that depends on it, and after one step every weight.
+
+    ## When it is harmless
+    Under a gradient scaler, which skips such steps by design: these are not reported.
+
+    ## What to do
+    See the operation and what went into it: a logarithm or a division at 0 wants a small constant added inside;
+    a square root or a norm at 0 has an infinite slope; an overflow wants a smaller rate or scale.
+    """
+    facts = next(_born(case), None)
+    if facts is None:
+        return
+    grew = _grew(case)
+    yield facts | {"loss_grew": grew, "onset": "later" if grew > 10 else "start", "harm": 0.98 if grew <= 10 else 0.6}
+
+
+def _born(case: Case) -> Iterator[dict[str, Any]]:
+    backward = next((found for p in case.run.passes if (found := _backward(case, p))), None)
+    for facts in case.events("birth"):
+        if backward is not None and backward["step"] < int(str(facts["step"])):
+            yield backward
+        yield _forward(facts)
+    if backward is not None:
+        yield backward
+
+
+def _forward(facts: dict[str, Any]) -> dict[str, Any]:
+    step, phase = facts["step"], facts["phase"]
+    place = {name: facts.get(name, "") for name in ("module", "operation", "source")}
+    kind = str(place["operation"]).split("Backward")[0]
+    given = {"phase": phase, "step": step, "inputs": facts.get("inputs", {}), "parameters": facts.get("parameters", [])}
+    if phase == "parameters":
+        names = ", ".join(facts["parameters"][:3])
+        story = f"before step {step} began, {facts['count']} parameters were no longer finite ({names}, …): the number was born in the backward pass or the update before it"
+        remedy = f"Run again with --focus {max(0, step - 1)} to see the operation, and look for square roots, norms and divisions at 0."
+    elif phase == "data":
+        story = f"a non-finite value came in with the data, at {kind} in {place['module'] or 'the model'}, step {step}"
+        remedy = "Look for NaN and infinity in the inputs, before they reach the network."
+    elif phase == "forward":
+        story = f"{kind} in {place['module'] or 'the model'} made the first non-finite value in the forward pass of step {step}, from {_ranges(given['inputs'])}"
+        remedy = _remedy(kind)
+    else:
+        story = f"the loss of step {step} is not finite; the tensors saved by the forward pass do not tell where it was born"
+        remedy = f"Run again with --focus {step}."
+    return {**place, **given, "story": story, "remedy": remedy}
+
+
+def _ranges(inputs: dict[str, Any]) -> str:
+    told = []
+    for name, facts in inputs.items():
+        if facts.get("low") is not None:
+            zeros = f", {facts['zeros']} zeros" if facts.get("zeros") else ""
+            told.append(f"{name} between {float(facts['low']):.3g} and {float(facts['high']):.3g}{zeros}")
+    return "; ".join(told) or "finite inputs"
+
+
+def _remedy(kind: str) -> str:
+    if kind.startswith(("Log", "Div", "Reciprocal", "Rsqrt", "Pow", "Sqrt", "Xlogy")):
+        return "Keep its input away from 0 (add a small constant, or clamp), or use a loss that does it in a stable way."
+    if kind.startswith(("Exp", "Logsumexp", "Softplus", "Cosh", "Sinh")):
+        return "Its input is too large: subtract the maximum first, use the log-space form, or clamp."
+    return "The numbers grew out of range: scale the inputs, lower the learning rate, or normalise."
+
+
+def _backward(case: Case, observed: Pass) -> dict[str, Any] | None:
+    """The first operation of a pass that was given finite cotangents and sent on something that is not."""
+    flow = observed.flow
+    if flow.scale != 1 or not math.isfinite(observed.loss):
+        return None
+    for number, edge in enumerate(flow.topology.edges):
+        if math.isfinite(flow.cotangents[edge.sender]) and not math.isfinite(flow.contributions[number]):
+            operation = flow.topology.operations[edge.sender]
+            module = case.module_of(observed, edge.sender)
+            kind = operation.name.split("Backward")[0]
+            return {
+                "module": module,
+                "operation": operation.name,
+                "source": operation.source,
+                "phase": "backward",
+                "step": observed.step,
+                "story": f"the backward pass of {kind} in {module or 'the model'} made the first non-finite value, at step {observed.step}, while the loss was finite",
+                "remedy": _remedy(kind),
+            }
+    return None
+
+
+def _grew(case: Case) -> float:
+    """How many times its first value the loss reached before it ceased to be finite."""
+    losses = case.losses()
+    finite = np.abs(losses[np.isfinite(losses)])
+    if not len(finite) or finite[0] == 0:
+        return 1.0
+    return float(finite.max() / finite[0])

@@ -1,0 +1,154 @@
+"""Faults of single units: dead, or saturated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Activation, Pass
+
+__all__: list[str] = []
+
+RECTIFIERS = frozenset({"ReluBackward0", "ThresholdBackward0"})
+SQUASHES = frozenset({"SigmoidBackward0", "TanhBackward0"})
+
+DEAD = 0.9
+"""Share of a layer's units: with fewer dead, what is left of it can still learn."""
+
+SATURATED = 0.8
+"""Share of a layer's entries on the flat part."""
+
+
+def _probed(passes: list[Pass]) -> list[Pass]:
+    return [p for p in passes if p.activations]
+
+
+def _layers(case: Case, passes: list[Pass], kinds: frozenset[str]) -> Iterator[tuple[Pass, Activation]]:
+    for observed in _probed(passes):
+        for activation in observed.activations:
+            if observed.flow.topology.operations[activation.operation].name in kinds:
+                yield observed, activation
+
+
+def _onsets(case: Case) -> Iterator[tuple[str, list[Pass]]]:
+    yield "start", _probed(case.early)
+    yield "later", _probed(case.passes)[-3:] if case.late else []
+
+
+@diagnosis(
+    "UT201",
+    "dead-units",
+    message="{dead} of {units} units of {where} were zero on all {inputs} inputs seen "
+    "(95 %: each fires on fewer than {rate:.1e} of inputs)",
+    advice="{remedy}",
+    explains=("UT101", "UT302", "UT701"),
+    source="Lu, Shin, Su & Karniadakis 2019, arXiv:1903.06733",
+)
+def dead_units(case: Case) -> Found:
+    """Units behind a rectifier that no input switches on.
+
+    ## What it means
+    The gradient of such a unit is exactly 0, so training cannot revive it. Where nearly all of a layer is dead,
+    nothing before it learns either.
+
+    ## When it is harmless
+    In a layer far wider than its task needs, or when the inputs seen are few: the message says how rare a live
+    unit would have to be to look dead here. Half the units being off for a given input is normal.
+
+    ## What to do
+    If they were dead from the start, initialise weights and biases so that half the inputs pass; if they died
+    in training, lower the learning rate or warm up.
+    """
+    for onset, passes in _onsets(case):
+        worst = _deadest(case, passes)
+        if worst is None:
+            continue
+        observed, activation, dead, inputs = worst
+        share = float(dead.mean())
+        if share < DEAD or (onset == "start" and not _stays(case, observed, activation)):
+            continue
+        operation = observed.flow.topology.operations[activation.operation]
+        yield {
+            "module": case.module_of(observed, activation.operation),
+            "operation": operation.name,
+            "source": operation.source,
+            "dead": int(dead.sum()),
+            "units": activation.units,
+            "inputs": inputs,
+            "rate": 3.0 / max(1, inputs),
+            "share": share,
+            "onset": onset,
+            "remedy": "Initialise weights and biases so that about half the inputs pass each unit."
+            if onset == "start"
+            else "Lower the learning rate, or warm up: they died during training.",
+            "harm": case.harm(1.0, 0.5, 0.2),
+        }
+        return
+
+
+def _deadest(case: Case, passes: list[Pass]) -> tuple[Pass, Activation, np.ndarray, int] | None:
+    """The layer with the largest share of units that were off on every one of these passes."""
+    found: dict[tuple[int, int], tuple[Pass, Activation, np.ndarray, int]] = {}
+    for observed, activation in _layers(case, passes, RECTIFIERS):
+        key = (id(observed.flow.plan), activation.operation)
+        dead, inputs = activation.flat, activation.entries
+        if key in found and len(found[key][2]) == len(dead):
+            dead, inputs = dead & found[key][2], inputs + found[key][3]
+        found[key] = (observed, activation, dead, inputs)
+    return max(found.values(), key=lambda item: float(item[2].mean()), default=None)
+
+
+def _stays(case: Case, observed: Pass, activation: Activation) -> bool:
+    """Whether the same layer is still as dead at the end, as far as that was seen."""
+    plan = observed.flow.plan
+    ends = [
+        a.flat.mean() for p in case.late for a in p.activations if p.flow.plan is plan and a.operation == activation.operation
+    ]
+    return not ends or float(ends[-1]) >= DEAD
+
+
+@diagnosis(
+    "UT202",
+    "saturated-units",
+    message="{share:.0%} of the outputs of {where} lie on the flat part of {operation}, where its slope is below a twentieth",
+    advice="{remedy}",
+    explains=("UT101", "UT302", "UT701"),
+    source="Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks",
+)
+def saturated_units(case: Case) -> Found:
+    """Sigmoid or tanh units driven so far that their slope is almost 0.
+
+    ## What it means
+    Each such unit multiplies the gradient by almost nothing, whatever the input.
+
+    ## When it is harmless
+    In gates and at an output that has learned to be sure of itself: where the loss falls, this is a remark.
+
+    ## What to do
+    Smaller initial weights, scaled inputs, or normalisation before the activation; if it came during training,
+    a lower learning rate.
+    """
+    for onset, passes in _onsets(case):
+        inner = [(p, a) for p, a in _layers(case, passes, SQUASHES) if a.operation not in p.head.operations]
+        if not inner:
+            continue
+        observed, activation = max(inner, key=lambda item: item[1].flat_share)
+        if activation.flat_share < SATURATED:
+            continue
+        operation = observed.flow.topology.operations[activation.operation]
+        yield {
+            "module": case.module_of(observed, activation.operation),
+            "operation": operation.name,
+            "source": operation.source,
+            "share": activation.flat_share,
+            "units": activation.units,
+            "onset": onset,
+            "remedy": "Make the initial weights smaller (Xavier), scale the inputs, or normalise before the activation."
+            if onset == "start"
+            else "Lower the learning rate: they saturated during training.",
+            "harm": case.harm(0.95, 0.5, 0.2),
+        }
+        return

@@ -1,0 +1,246 @@
+"""Faults of the updates: too large, too small, piled up, or not made at all."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks.signal import _common
+from undertow.diagnose.table import Found, diagnosis
+
+__all__: list[str] = []
+
+TOO_LARGE = 0.1
+"""Share of its own size by which a typical weight matrix moves in one step; about 1e-3 is usual."""
+
+STANDING = 0.02
+"""Share of its own size by which even the most moved weight matrix can have moved in the whole run."""
+
+FIRST_STEPS = 10
+
+
+@diagnosis(
+    "UT301",
+    "learning-rate-too-high",
+    message="in its first steps the optimizer moved a typical weight matrix by {ratio:.0%} of its own size at once "
+    "(about 0.1 % is usual){jump}",
+    advice="Divide the learning rate by {factor:.0f} (it is {rate:g}), or warm up to it.",
+    explains=("UT101", "UT102", "UT201", "UT202", "UT701", "UT801"),
+    source="update ratio: Karpathy, CS231n notes; stability limit: Cohen et al. 2021, arXiv:2103.00065",
+)
+def learning_rate_too_high(case: Case) -> Found:
+    """Steps so large that they leave the region where the gradient means anything.
+
+    ## What it means
+    A step follows the gradient at one point. Where it moves the weights by a large part of their own size, the
+    loss after it has little to do with the slope before it: it jumps, oscillates, or lands on a plateau where
+    units are dead. What counts is what the optimizer really did, not the number in its settings.
+
+    ## When it is harmless
+    In the first steps from a tiny or zero initialisation. Where the loss falls, this is a remark.
+
+    ## What to do
+    Lower the rate, warm up, or clip the gradient.
+    """
+    early = [u for u in case.finite_updates if u.step < FIRST_STEPS]
+    ratios = [float(np.median(r)) for u in early if len(r := case.update_ratios(u))]
+    losses = case.losses()
+    if not ratios or not len(losses) or not math.isfinite(losses[0]):
+        return
+    ratio, jumped = max(ratios), _jump(losses)
+    peak = max((float(np.median(r)) for u in case.finite_updates if len(r := case.update_ratios(u))), default=ratio)
+    if not (ratio >= TOO_LARGE or (jumped >= 2 and peak >= TOO_LARGE / 5)):
+        return
+    rate = next((float(r) for u in early for r in u.rate if math.isfinite(r)), math.nan)
+    yield {
+        "ratio": max(ratio, peak),
+        "rate": rate,
+        "loss_jump": jumped,
+        "jump": f", and the loss rose {jumped:.3g}-fold" if jumped >= 2 else "",
+        "factor": 10.0 ** max(1, math.ceil(math.log10(max(ratio, peak) / 0.01))),
+        "harm": case.harm(0.9, 0.4 if jumped < 2 else 0.6, 0.1),
+    }
+
+
+def _jump(losses: np.ndarray) -> float:
+    """How many times its first value the loss reached in the first steps; infinite if it left the numbers."""
+    first, after = abs(losses[0]), losses[1 : 2 * FIRST_STEPS]
+    if not len(after) or first == 0:
+        return 1.0
+    return math.inf if not np.isfinite(after).all() else float(max(after.max() / first, 1.0))
+
+
+@diagnosis(
+    "UT302",
+    "learning-rate-too-low",
+    message="in {steps} steps even the most moved weight matrix can have moved by no more than {moved:.2%} of its own size",
+    advice="Multiply the learning rate by {factor:.0f} (it is {rate:g}).",
+    explains=("UT701",),
+    source="update ratio: Karpathy, CS231n notes",
+)
+def learning_rate_too_low(case: Case) -> Found:
+    """Steps so small that the network stays what it was made.
+
+    ## What it means
+    The bound adds up the observed update ratios over all steps as if they all went the same way. If even that
+    is a small part of the weights' size, the function the network computes cannot have changed much.
+
+    ## When it is harmless
+    In fine-tuning, where little has to move and the loss is low from the start: then it is not reported.
+
+    ## What to do
+    Raise the rate; look for the range where the loss falls fastest.
+    """
+    ratios = [float(r.max()) for u in case.finite_updates if len(r := case.update_ratios(u))]
+    if not ratios or case.learned or case.outcome.kind == "non-finite" or case.outcome.steps < 20:
+        return
+    moved = float(np.mean(ratios)) * case.outcome.steps
+    gradients = [float(np.nanmax(u.gradient)) for u in case.finite_updates if np.isfinite(u.gradient).any()]
+    if moved > STANDING or not gradients or max(gradients) == 0:
+        return
+    rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
+    yield {
+        "moved": moved,
+        "steps": case.outcome.steps,
+        "rate": rate,
+        "update_ratio": float(np.mean(ratios)),
+        "factor": 10.0 ** max(1, round(math.log10(1e-3 / max(float(np.mean(ratios)), 1e-12)))),
+        "harm": case.harm(0.9, 0.5, 0.0),
+    }
+
+
+@diagnosis(
+    "UT303",
+    "gradients-never-zeroed",
+    message="on {share:.0%} of the observed steps `.grad` still held the last step's gradient when the backward pass began",
+    advice="Call optimizer.zero_grad() once a step, before loss.backward().",
+    explains=("UT102", "UT201", "UT202", "UT301", "UT701", "UT801"),
+    source="PyTorch documentation of Optimizer.zero_grad",
+)
+def gradients_never_zeroed(case: Case) -> Found:
+    """Each step follows the sum of all gradients so far.
+
+    ## What it means
+    PyTorch adds to `.grad`. Without zeroing, the step is momentum that never decays: the weights run past every
+    minimum, farther each time.
+
+    ## When it is harmless
+    Accumulating over micro-batches is not this: there `.grad` is empty when the first of them begins.
+
+    ## What to do
+    Zero the gradients after each step.
+    """
+    steps = [u for u in case.run.updates if u.step > 0 and np.isfinite(u.carried).any()]
+    held = np.array([p.optimizer >= 0 for p in case.run.parameters], dtype=bool)
+    if not held.any():
+        held[:] = True
+    piled = [bool((np.nan_to_num(u.carried[held]) > 0).mean() > 0.5) for u in steps]
+    if len(piled) < 2 or np.mean(piled) < 0.5:
+        return
+    yield {"share": float(np.mean(piled)), "steps": len(piled), "harm": case.harm(1.0, 0.9, 0.7)}
+
+
+@diagnosis(
+    "UT304",
+    "parameters-not-held",
+    message="{count} parameters of {where} get a gradient and are moved by no optimizer{stale}",
+    advice="{remedy}",
+    explains=("UT302", "UT701"),
+    source="PyTorch documentation of torch.optim",
+)
+def parameters_not_held(case: Case) -> Found:
+    """Parameters that the backward pass pays for and that no optimizer moves.
+
+    ## What it means
+    The optimizer was given other parameters: those of an old model, of a part of it, or of a module that keeps
+    its layers in a plain list, where `parameters()` does not find them.
+
+    ## When it is harmless
+    Where only a head is meant to be trained. Then freezing the rest saves its backward pass; where the loss
+    falls this is a remark.
+
+    ## What to do
+    Hand the optimizer `model.parameters()` of the model that is trained, after everything has been built.
+    """
+    if not case.run.optimizers or not case.run.updates:
+        return
+    reached = _reached(case)
+    loose = [p for p in case.run.parameters if p.optimizer < 0 and p.trainable and p.name in reached and p.kind]
+    if not loose:
+        return
+    held = [p for p in case.run.parameters if p.optimizer >= 0 and p.name in reached]
+    unregistered = any("[" in p.name or "(" in p.name for p in loose)
+    stale = ", which holds none of the parameters that are trained" if not held else ""
+    remedy = "Give the optimizer model.parameters() of this very model, after it has been built."
+    if unregistered:
+        remedy = "Keep the layers in an nn.ModuleList (or assign them as attributes), so that parameters() finds them."
+    yield {
+        "module": _common([p.module for p in loose]),
+        "count": len(loose),
+        "parameters": [p.name for p in loose[:20]],
+        "share": sum(p.size for p in loose) / sum(p.size for p in [*loose, *held]),
+        "stale": stale,
+        "remedy": remedy,
+        "harm": 1.0 if not held else case.harm(1.0, 0.6, 0.8 if unregistered else 0.3),
+    }
+
+
+def _reached(case: Case) -> set[str]:
+    """Parameters that some observed pass brought a gradient."""
+    return {
+        op.leaf
+        for p in case.run.passes
+        for index, op in enumerate(p.flow.topology.operations)
+        if op.leaf and p.flow.cotangents[index] > 0
+    }
+
+
+@diagnosis(
+    "UT305",
+    "backward-never-run",
+    message="{steps} optimizer steps were made and no backward pass ran before them",
+    advice="Call loss.backward() before optimizer.step().",
+    explains=("UT302", "UT701"),
+    source="PyTorch documentation of torch.optim",
+)
+def backward_never_run(case: Case) -> Found:
+    """An optimizer that steps without gradients.
+
+    ## What it means
+    No backward pass ran, so no parameter has a gradient, and `step()` moves nothing.
+
+    ## When it is harmless
+    Never, where something is to be learned.
+
+    ## What to do
+    Compute the loss on tensors of the graph and call its `backward()`.
+    """
+    if case.run.steps > 0 and not case.run.meta.get("passes", 1):
+        yield {"steps": case.run.steps, "harm": 1.0}
+
+
+@diagnosis(
+    "UT306",
+    "step-never-made",
+    message="{passes} backward passes ran, and the optimizer never made a step",
+    advice="Call optimizer.step() after loss.backward().",
+    explains=("UT302", "UT303", "UT701"),
+    source="PyTorch documentation of torch.optim",
+)
+def step_never_made(case: Case) -> Found:
+    """Gradients that nothing follows.
+
+    ## What it means
+    Backpropagation computes gradients; moving the weights is the optimizer's job, and it was never asked to.
+
+    ## When it is harmless
+    Where gradients are wanted for themselves, as in saliency maps.
+
+    ## What to do
+    Step the optimizer.
+    """
+    passes = int(case.run.meta.get("passes", 0))
+    if case.run.steps == 0 and passes >= FIRST_STEPS and not case.learned and len(case.losses()) >= FIRST_STEPS:
+        yield {"passes": passes, "harm": case.harm(1.0, 0.7, 0.0)}

@@ -1,0 +1,116 @@
+"""How a training went, by its loss alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.diagnose.finding import Outcome
+from undertow.store import Losses, Run, Target
+
+__all__ = ["chance_loss", "judge_outcome", "main_site"]
+
+SKILL = 0.1
+"""A network has learned something when its loss is this much below that of ignoring the input."""
+
+SHORTEST = 10
+"""Losses needed to say anything of a run."""
+
+
+def main_site(run: Run) -> int | None:
+    """The place that starts most backward passes from a loss."""
+    sizes = {site: len(losses.values) for site, losses in run.losses.items()}
+    return max(sizes, key=lambda site: (sizes[site], -site)) if sizes else None
+
+
+def judge_outcome(run: Run) -> Outcome:
+    """Whether the loss fell, stood still, rose or ceased to be a number."""
+    site = main_site(run)
+    if site is None:
+        return Outcome("unknown", math.nan, math.nan, math.nan, math.nan, run.steps)
+    values = run.losses[site].values
+    chance = chance_loss([p.target for p in run.passes if p.site == site and p.target is not None], _kind(run, site))
+    finite = values[np.isfinite(values)]
+    first, last = _start(finite), _end(finite)
+    noise = _noise(finite)
+    drop = (first - last) / noise if noise > 0 else math.copysign(math.inf, first - last) if first != last else 0.0
+    kind = _kind_of_outcome(values, chance, first, last, noise)
+    if kind in {"stalled", "diverged"} and _adversarial(run):
+        kind = "unknown"
+    return Outcome(kind, first, last, chance, drop, run.steps)
+
+
+def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, last: float, noise: float) -> str:
+    tail = values[-max(1, len(values) // 20) :]
+    if len(values) and not np.isfinite(tail).any():
+        return "non-finite"
+    if len(values) < SHORTEST:
+        return "unknown"
+    finite = values[np.isfinite(values)]
+    spread = 3 * noise / math.sqrt(max(1, len(finite) // 10))
+    best = _best(finite)
+    if last > max(2 * abs(first) + spread, first + 10 * noise, chance if chance == chance else -math.inf):
+        return "diverged"
+    if chance == chance and chance > 0:
+        if last < (1 - SKILL) * chance - spread * 0:
+            return "learned"
+        return "diverged" if last > 2 * max(first, chance) else "stalled"
+    if best < first - spread and last > best + 0.5 * (first - best) + spread:
+        return "diverged"
+    fell = first - last
+    return "learned" if fell > spread and fell > SKILL * abs(first) else "stalled"
+
+
+def _start(values: NDArray[np.float64]) -> float:
+    return float(values[: max(1, min(3, len(values) // 10))].mean()) if len(values) else math.nan
+
+
+def _end(values: NDArray[np.float64]) -> float:
+    return float(values[-max(1, len(values) // 10) :].mean()) if len(values) else math.nan
+
+
+def _best(values: NDArray[np.float64]) -> float:
+    """The least mean over a tenth of the run."""
+    width = max(1, len(values) // 10)
+    return float(np.convolve(values, np.full(width, 1 / width), mode="valid").min())
+
+
+def _noise(values: NDArray[np.float64]) -> float:
+    """The standard deviation from one batch to the next, over the second half, by the median."""
+    steps = np.abs(np.diff(values[len(values) // 2 :]))
+    return float(np.median(steps) / 0.954) if len(steps) else math.nan
+
+
+def chance_loss(targets: list[Target], loss: str) -> float:
+    """The loss of a network that ignores its input: the entropy, or the variance, of the target."""
+    if not targets:
+        return math.nan
+    if targets[0].counts:
+        counts = np.sum([t.counts for t in targets if len(t.counts) == len(targets[0].counts)], axis=0)
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
+    mean = float(np.mean([t.mean for t in targets]))
+    variance = float(np.mean([t.variance + t.mean**2 for t in targets])) - mean**2
+    if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
+        return float(-mean * math.log(mean) - (1 - mean) * math.log(1 - mean))
+    return variance if loss.startswith("Mse") and variance > 0 else math.nan
+
+
+def _kind(run: Run, site: int) -> str:
+    for observed in run.passes:
+        if observed.site == site and observed.target is not None:
+            return observed.flow.topology.operations[observed.target.operation].name
+    return ""
+
+
+def _adversarial(run: Run) -> bool:
+    """Whether several optimizers train on several losses, which then need not fall."""
+    return len(run.optimizers) > 1 and len(run.losses) > 1
+
+
+def losses_of(run: Run) -> Losses | None:
+    """The losses at the main site."""
+    site = main_site(run)
+    return None if site is None else run.losses[site]

@@ -1,0 +1,204 @@
+"""The pictures of a run, as Plotly figures in plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.diagnose.finding import Review
+from undertow.show.blocks import Figure
+from undertow.show.moments import Moment
+from undertow.show.words import short_operation
+from undertow.store.records import Activation, Pass, Updates
+from undertow.store.run import Run
+
+__all__ = ["activations", "depth", "gradients", "losses", "ratios"]
+
+MOST_LINES = 40
+MOST_POINTS = 1500
+MOST_LAYERS = 40
+USUAL = 1e-3
+BAND = (3e-4, 3e-3)
+LOSSES = ("@line", "@gain", "@warn", "@soft")
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+def losses(run: Run, review: Review) -> Iterator[Figure]:
+    """The loss over the run, with what guessing would cost."""
+    traces: list[dict[str, Any]] = []
+    for site, seen in run.losses.items():
+        steps, values = _thinned(seen.steps, seen.values)
+        name = run.sites[site].source if site < len(run.sites) else f"site {site}"
+        colour = LOSSES[site % len(LOSSES)]
+        traces.append(_line(steps, values, name, colour, width=1.6 if len(steps) < 400 else 1))
+    layout: dict[str, Any] = {"xaxis": _axis("optimizer step"), "yaxis": _axis("loss"), "showlegend": len(traces) > 1}
+    note = "What training is meant to bring down, at every step."
+    if math.isfinite(review.outcome.chance):
+        layout |= _across(review.outcome.chance, "chance")
+        note += " The dashed line is chance: the loss of a network that ignores its input."
+    if traces:
+        yield Figure("Loss", note, traces, layout)
+
+
+def depth(run: Run) -> Iterator[Figure]:
+    """How much each layer's weights matter to the loss, from input to output, at several steps."""
+    weights = _weights(run)
+    if len(weights) < 2 or not run.updates:
+        return
+    names = [run.parameters[number].name for number in weights]
+    traces = []
+    for part, update in _spread(run.updates, 4):
+        sizes = [float(update.weight[number] * update.gradient[number]) for number in weights]
+        trace = _line(names, sizes, f"step {update.step:,}", f"@depth:{0.12 + 0.76 * part:.3f}", width=2)
+        traces.append(trace | {"mode": "lines+markers", "marker": {"size": 5}} if len(weights) <= MOST_LINES else trace)
+    yield Figure(
+        "Gradient over depth",
+        "For each weight, the norm of its gradient times its own norm: how much the loss would feel a change of the whole "
+        "weight, whatever its scale. A straight fall towards the input is a gradient that vanishes.",
+        traces,
+        {"xaxis": _names_axis("weights, from the input to the loss", names), "yaxis": _axis("‖gradient‖ · ‖weight‖", log=True)},
+        height=380,
+    )
+
+
+def gradients(run: Run) -> Iterator[Figure]:
+    """The gradient norm of each weight over the steps that were sampled."""
+    yield from _over_steps(
+        run,
+        "Gradient norms",
+        "The overall size of each weight's gradient, as the optimizer found it; one line a weight.",
+        "‖gradient‖",
+        lambda update: update.gradient,
+        {},
+    )
+
+
+def ratios(run: Run) -> Iterator[Figure]:
+    """How far each weight moved at a step, over its own size."""
+    band = {
+        "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": BAND[0], "y1": BAND[1],
+        "fillcolor": "@band", "line": {"width": 0}, "layer": "below",
+    }  # fmt: skip
+    yield from _over_steps(
+        run,
+        "Update ratios",
+        "How far one optimizer step moved each weight, over the weight's own norm. About 0.001 is usual (the band; Stanford "
+        "CS231n, “Neural Networks 3”): far below, a layer stands still; far above, it is thrown about.",
+        "‖update‖ / ‖weight‖",
+        lambda update: np.divide(update.update, update.weight, out=np.full_like(update.update, np.nan), where=update.weight > 0),
+        {"shapes": [band]},
+    )
+
+
+def activations(shown: Sequence[Moment]) -> Iterator[Figure]:
+    """For each activation, how much of it has no slope."""
+    moment = max((moment for moment in shown if moment.seen.activations), key=lambda m: m.seen.step, default=None)
+    if moment is None:
+        return
+    seen = list(moment.seen.activations)[:MOST_LAYERS]
+    names = _distinct([_activation_name(moment.seen, activation) for activation in seen])
+    dead = [100 * float(np.mean(activation.flat)) if activation.units else 0.0 for activation in seen]
+    flat = [100 * activation.flat_share for activation in seen]
+    bars = [("units without slope on any input", dead, "@loss"), ("entries with next to no slope", flat, "@soft")]
+    more = f" The {MOST_LAYERS} nearest the loss of {len(moment.seen.activations)}." if len(seen) == MOST_LAYERS else ""
+    yield Figure(
+        "Activations",
+        f"At step {moment.seen.step:,}. Where an activation has no slope, no gradient passes: a unit without slope on any "
+        f"input is dead; an entry with next to none is saturated, or switched off for that input.{more}",
+        [{"type": "bar", "orientation": "h", "y": names, "x": _finite(x), "name": n, "marker": {"color": c}} for n, x, c in bars],
+        {
+            "xaxis": _axis("percent") | {"range": [0, 100], "ticksuffix": " %"},
+            "yaxis": {"autorange": "reversed", "automargin": True, "type": "category"},
+            "barmode": "group",
+            "showlegend": True,
+        },
+        height=110 + 34 * len(seen),
+    )
+
+
+def _activation_name(seen: Pass, activation: Activation) -> str:
+    operation = seen.flow.topology.operations[activation.operation]
+    return " ".join(filter(None, (operation.module, short_operation(operation.name))))
+
+
+def _over_steps(
+    run: Run, title: str, note: str, unit: str, size: Callable[[Updates], Floats], layout: Mapping[str, Any]
+) -> Iterator[Figure]:
+    weights = _weights(run)
+    if not weights or not run.updates:
+        return
+    steps = [update.step for update in run.updates]
+    table = np.array([size(update) for update in run.updates])
+    chosen = list(_spread(weights, MOST_LINES))
+    traces = [
+        _line(*_thinned(np.array(steps), table[:, number]), run.parameters[number].name, f"@depth:{part:.3f}", width=1.4)
+        for part, number in chosen
+    ]
+    if len(steps) == 1:
+        traces = [trace | {"mode": "markers"} for trace in traces]
+    shown = f" {len(chosen)} of {len(weights)} weights are drawn." if len(chosen) < len(weights) else ""
+    axes = {"xaxis": _axis("optimizer step"), "yaxis": _axis(unit, log=True), "showlegend": False, "meta": {"depth": True}}
+    yield Figure(title, note + shown, traces, axes | dict(layout), height=360)
+
+
+def _weights(run: Run) -> list[int]:
+    """The numbers of the trainable parameters that are weights: biases and scales say little about depth."""
+    numbered = [number for number, p in enumerate(run.parameters) if p.trainable]
+    return [number for number in numbered if len(run.parameters[number].shape) > 1] or numbered
+
+
+def _spread(items: Sequence[T], most: int) -> Iterator[tuple[float, T]]:
+    """At most so many of the items, evenly, each with its place between 0 and 1."""
+    count = min(most, len(items))
+    for place in range(count):
+        part = place / (count - 1) if count > 1 else 0.0
+        yield part, items[round(part * (len(items) - 1))]
+
+
+def _thinned(steps: NDArray[Any], values: Floats) -> tuple[list[int], Floats]:
+    """At most so many points: the lowest and the highest of each stretch, so that no spike is lost."""
+    if len(steps) <= MOST_POINTS:
+        return [int(step) for step in steps], values
+    kept: list[int] = []
+    for stretch in np.array_split(np.arange(len(steps)), MOST_POINTS // 2):
+        known = np.nan_to_num(values[stretch], nan=0.0)
+        kept += sorted({int(stretch[known.argmin()]), int(stretch[known.argmax()])})
+    return [int(steps[place]) for place in kept], values[kept]
+
+
+def _line(x: Sequence[Any], y: Iterable[float], name: str, colour: str, width: float) -> dict[str, Any]:
+    return {"type": "scatter", "mode": "lines", "x": x, "y": _finite(y), "name": name, "line": {"color": colour, "width": width}}
+
+
+def _finite(values: Iterable[float]) -> list[float | None]:
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def _axis(title: str, *, log: bool = False) -> dict[str, Any]:
+    scale = {"type": "log", "exponentformat": "power", "dtick": None} if log else {}
+    return {"title": {"text": title}, **scale}
+
+
+def _names_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
+    return {"title": {"text": title}, "type": "category", "showticklabels": len(names) <= MOST_LINES, "automargin": True}
+
+
+def _across(level: float, words: str) -> dict[str, Any]:
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level}
+    label = {"xref": "paper", "x": 1, "xanchor": "right", "y": level, "yanchor": "bottom", "text": words, "showarrow": False}
+    return {"shapes": [line | {"line": {"dash": "dash", "width": 1.2, "color": "@muted"}}], "annotations": [label]}
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of a category axis must differ: a name met again is numbered."""
+    met: dict[str, int] = {}
+    found = []
+    for name in names:
+        met[name] = met.get(name, 0) + 1
+        found.append(name if met[name] == 1 else f"{name} ({met[name]})")
+    return found

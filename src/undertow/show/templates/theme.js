@@ -1,0 +1,89 @@
+"use strict";
+/* Light and dark, the scale of colours, and Plotly's figures in the page's own colours. */
+const Undertow = {};
+
+(() => {
+  const root = document.documentElement;
+  const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"]
+    .map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
+  const listeners = [];
+
+  const remembered = () => { try { return localStorage.getItem("undertow-theme"); } catch { return null; } };
+  const remember = (theme) => { try { localStorage.setItem("undertow-theme", theme); } catch { /* a page on disk may keep nothing */ } };
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => root.dataset.theme === "dark";
+
+  function viridis(at) {
+    const place = Math.min(Math.max(at, 0), 1) * (VIRIDIS.length - 1);
+    const low = Math.min(Math.floor(place), VIRIDIS.length - 2);
+    const mixed = VIRIDIS[low].map((from, i) => Math.round(from + (VIRIDIS[low + 1][i] - from) * (place - low)));
+    return `rgb(${mixed.join(",")})`;
+  }
+
+  /* Strong (1) stands out from the page, weak (0) sinks into it, in light and in dark. */
+  Undertow.strength = (t) => (isDark() ? viridis(0.22 + 0.75 * t) : viridis(0.86 - 0.84 * t));
+  Undertow.colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  Undertow.onTheme = (listener) => listeners.push(listener);
+
+  function wear(theme) {
+    root.dataset.theme = theme;
+    const button = document.getElementById("theme");
+    button.textContent = theme === "dark" ? "Light" : "Dark";
+    listeners.forEach((listener) => listener());
+  }
+  Undertow.wear = wear;
+
+  /* "@loss" is the page's colour of that name; "@depth:0.3" is a place on the scale from the input to the loss. */
+  function coloured(value) {
+    if (typeof value === "string" && value[0] === "@") {
+      const [name, at] = value.slice(1).split(":");
+      return name === "depth" ? Undertow.strength(0.95 * Number(at)) : Undertow.colour(name);
+    }
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v)]));
+    return value;
+  }
+
+  function axis(given) {
+    const ink = Undertow.colour("muted"), rule = Undertow.colour("rule");
+    return { gridcolor: rule, linecolor: rule, zeroline: false, ticks: "", automargin: true, tickfont: { color: ink, size: 12 }, ...given,
+      title: { ...(given || {}).title, font: { color: ink, size: 13 }, standoff: 10 } };
+  }
+
+  function themed(layout, narrow) {
+    const ink = Undertow.colour("ink");
+    return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
+      margin: { l: 8, r: 12, t: layout.showlegend ? 36 : 12, b: 8 }, font: { family: getComputedStyle(document.body).fontFamily, color: ink, size: 13 },
+      legend: { orientation: "h", x: 0, y: 1, xanchor: "left", yanchor: "bottom", font: { size: narrow ? 12 : 13 } },
+      hoverlabel: { bgcolor: Undertow.colour("card"), bordercolor: Undertow.colour("rule"), font: { color: ink, size: 13 } },
+      ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis) };
+  }
+
+  /* Where lines are coloured by depth, a bar says so. */
+  function depthBar() {
+    const steps = Array.from({ length: 11 }, (_, i) => [i / 10, Undertow.strength(0.95 * i / 10)]);
+    return { type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip", showlegend: false,
+      marker: { color: [0], cmin: 0, cmax: 1, colorscale: steps, showscale: true, colorbar: { thickness: 10, len: 0.9, outlinewidth: 0,
+        tickvals: [0, 1], ticktext: ["input", "loss"], tickfont: { color: Undertow.colour("muted"), size: 12 } } } };
+  }
+
+  function drawFigure(section) {
+    const spec = coloured(JSON.parse(section.querySelector(".spec").textContent));
+    const place = section.querySelector(".plot");
+    const data = (spec.layout.meta || {}).depth ? [...spec.data, depthBar()] : spec.data;
+    return Plotly.react(place, data, themed(spec.layout, place.clientWidth < 600), { displayModeBar: false, responsive: true });
+  }
+
+  Undertow.drawFigures = () => {
+    const all = () => document.querySelectorAll(".figure").forEach(drawFigure);
+    all();
+    Undertow.onTheme(all);
+  };
+
+  let before = null;
+  addEventListener("beforeprint", () => { before = root.dataset.theme; document.querySelectorAll("details").forEach((d) => { d.open = true; }); wear("light"); });
+  addEventListener("afterprint", () => wear(before || "light"));
+  system.addEventListener("change", (event) => { if (!remembered()) wear(event.matches ? "dark" : "light"); });
+  document.getElementById("theme").addEventListener("click", () => { wear(isDark() ? "light" : "dark"); remember(root.dataset.theme); });
+  wear(remembered() || (system.matches ? "dark" : "light"));
+})();
