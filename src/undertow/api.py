@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from undertow.diagnose import Review, review
+from undertow.errors import StoreError
 from undertow.observe.sampler import Sampler
 from undertow.observe.session import Session
 from undertow.store import Run
@@ -33,6 +37,7 @@ class Observation:
         self.folder = writer.folder
         self._session = session
         self._writer = writer
+        self._process = os.getpid()
 
     def __enter__(self) -> Observation:
         self._session.start()
@@ -42,17 +47,38 @@ class Observation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None or (isinstance(error, SystemExit) and not error.code):
-            self._session.finish("finished")
+            self._end("finished")
         elif isinstance(error, KeyboardInterrupt):
-            self._session.finish("interrupted")
+            self.interrupted("SIGINT")
         else:
-            self._session.finish("exception", error)
-        self._writer.close()
+            self._end("exception", error)
+
+    def interrupted(self, signal: str) -> None:
+        """End observing because a signal ends the process."""
+        self._end("interrupted", None, signal)
+
+    def _end(self, state: str, error: BaseException | None = None, signal: str = "") -> None:
+        if os.getpid() == self._process:
+            self._session.finish(state, error, signal)
+            self._writer.close()
 
     @property
     def steps(self) -> int:
         """Optimizer steps seen so far."""
         return self._session.step
+
+    @property
+    def unstored(self) -> StoreError | None:
+        """Why part of the run could not be kept, if it could not."""
+        return self._session.unstored
+
+    def tell(self, listener: Callable[[], None]) -> None:
+        """Call `listener` about once a second while the training moves."""
+        self._session.listener = listener
+
+    def told(self) -> str:
+        """How the training stands, in a few words."""
+        return self._session.told()
 
     def stored(self) -> Run:
         """The run as it is on disk."""
@@ -91,13 +117,22 @@ def observe(
     """
     sampler = Sampler(budget, every, frozenset(focus))
     writer = Writer(Path(store) if store is not None else new_folder(Path(sys.argv[0]).stem or "session"))
-    writer.meta(name=writer.folder.name, started=time.time(), script=sys.argv[0], arguments=sys.argv[1:])
+    writer.meta(
+        name=writer.folder.name,
+        started=time.time(),
+        script=sys.argv[0],
+        argv=sys.argv,
+        budget=budget,
+        every=every,
+        python=platform.python_version(),
+        host=socket.gethostname(),
+    )
     return Observation(Session(writer, sampler, model, optimizer), writer)
 
 
-def new_folder(name: str) -> Path:
+def new_folder(name: str, below: Path = RUNS) -> Path:
     """A folder for a new run, named after what is run and when."""
-    base = RUNS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    base = below / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     return next(
         folder for folder in (base, *(base.with_name(f"{base.name}-{n}") for n in range(2, 10000))) if not folder.exists()
     )

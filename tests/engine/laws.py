@@ -78,7 +78,8 @@ def _agree(edge: Any, expected: Tensor | None, entry: Any, cotangents: list[Tens
     if expected is None or not parts:
         return not parts and (expected is None or not expected.numel())
     receiver = edge[0]._input_metadata[edge[1]]
-    return _close(fitted(sum(parts[1:], start=parts[0]), receiver), fitted(expected, receiver))
+    space = tuple(receiver.shape), receiver.dtype
+    return _close(fitted(sum(parts[1:], start=parts[0]), *space), fitted(expected, *space))
 
 
 def _adjoint(single: LinearMap) -> bool:

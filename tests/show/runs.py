@@ -61,7 +61,12 @@ def kept(folder: Path, training: Training) -> Run:
                     topologies.append(flow.topology)
                     writer.topology(len(topologies) - 1, flow.topology)
                 facts = facts_of(
-                    seeds=flow.seeds, scale=1.0, head=LossHead((0,), {}), target=None, activations=_activations(flow), inputs=[]
+                    seeds=flow.seeds,
+                    scale=1.0,
+                    head=LossHead(_head(flow), {}),
+                    target=None,
+                    activations=_activations(flow),
+                    inputs=[],
                 )
                 number = topologies.index(flow.topology)
                 keys = len(flow.topology.edges) + sum(map(len, flow.plan.sums))
@@ -70,7 +75,9 @@ def kept(folder: Path, training: Training) -> Run:
         if step % 4 == 0:
             writer.updates(step, _updates(parameters, before, training.rate))
     writer.losses(rows)
-    writer.meta(steps=training.steps, state="finished", argv=["train.py"], seconds=12.5, torch=torch.__version__, device="cpu")
+    writer.meta(
+        steps=training.steps, state="finished", argv=["train.py"], seconds=12.5, torch=torch.__version__, device="cpu"
+    )
     writer.close()
     return Run(folder)
 
@@ -126,6 +133,12 @@ def _named(flow: Flow, loss: Tensor, training: Training) -> Flow:
         for _, key in sums:
             values.setdefault(key, math.hypot(*[flow.contributions[edge] for edge in flow.arriving[index]]))
     return replace(flow, plan=plan, values=values)
+
+
+def _head(flow: Flow) -> tuple[int, ...]:
+    """What comes before the first operation of a module."""
+    first = next((index for index, op in enumerate(flow.topology.operations) if op.module), 0)
+    return tuple(range(first))
 
 
 def _activations(flow: Flow) -> list[Activation]:
@@ -228,7 +241,9 @@ def deep(folder: Path, depth: int = 340) -> Run:
     for _ in range(depth - 2):
         layers += [nn.Linear(8, 8), nn.Tanh()]
     model = nn.Sequential(*layers, nn.Linear(8, 4))
-    return kept(folder, Training(model, {"train.py:90": lambda: F.cross_entropy(model(x), y)}, steps=4, observed=(0, 3)))
+    return kept(
+        folder, Training(model, {"train.py:90": lambda: F.cross_entropy(model(x), y)}, steps=4, observed=(0, 3))
+    )
 
 
 def functional(folder: Path, depth: int = 500) -> Run:
@@ -299,30 +314,42 @@ def sick(run: Run) -> Review:
         module="11",
         operation="SigmoidBackward0",
         source="train.py:14",
-        evidence={"parameter": "0.weight", "decades": -9.63, "by operation": {"SigmoidBackward0": -6.7, "AddmmBackward0": -2.9}},
-        advice="Replace the sigmoids by ReLU or GELU with He initialisation, or put a normalisation before each of them. "
-        "Try `nn.ReLU()` with `nn.init.kaiming_normal_(layer.weight)`.",
+        evidence={
+            "parameter": "0.weight",
+            "decades": -9.63,
+            "by operation": {"SigmoidBackward0": -6.7, "AddmmBackward0": -2.9},
+        },
+        advice="Replace the sigmoids by ReLU or GELU with He initialisation, or put a normalisation before each of "
+        "them. Try `nn.ReLU()` with `nn.init.kaiming_normal_(layer.weight)`.",
         symptoms=(
             Symptom("UT108", "plateau-at-chance", "The loss stands at 1.386, which is what guessing costs."),
             Symptom("UT302", "updates-too-small", "10 of 12 weights move by less than 1e-7 of themselves a step."),
         ),
     )
-    remark = Finding("UT401", "inputs-not-scaled", "data", "Two of 16 features have a spread 30 times the others'.", harm=0.1)
+    remark = Finding(
+        "UT401", "inputs-not-scaled", "data", "Two of 16 features have a spread 30 times the others'.", harm=0.1
+    )
     summary = "The gradient vanishes on its way through 11 sigmoids, so the first layers do not move."
     return Review("sick", summary, cause, (cause,), (remark,), "", outcome(run), ("The run was broken off by Ctrl-C.",))
 
 
 def healthy(run: Run) -> Review:
-    return Review("healthy", "The loss fell from 1.39 to 0.21, and every layer moved.", None, (), (), "", outcome(run, "learned"))
+    return Review(
+        "healthy", "The loss fell from 1.39 to 0.21, and every layer moved.", None, (), (), "", outcome(run, "learned")
+    )
 
 
-def nothing(run: Run) -> Review:
+def nothing(_: Run) -> Review:
     summary = "No backward pass was seen, so backpropagation is not this script's problem."
     return Review("not-applicable", summary, None, (), (), "", Outcome("unknown", *[math.nan] * 4, 0))
 
 
 def hostile(run: Run) -> Review:
     """A review whose every word tries to break out of the page."""
-    bad = "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">[bold]{{7*7}}"
-    cause = Finding("UT101", bad, bad, bad, bad, bad, bad, {bad: bad, "x": {bad: math.nan}}, 1.0, bad, (Symptom(bad, bad, bad),))
+    bad = (
+        "</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">[bold]{{7*7}}"
+    )
+    cause = Finding(
+        "UT101", bad, bad, bad, bad, bad, bad, {bad: bad, "x": {bad: math.nan}}, 1.0, bad, (Symptom(bad, bad, bad),)
+    )
     return Review("sick", bad, cause, (cause, cause), (cause,), bad, outcome(run), (bad,))

@@ -16,8 +16,8 @@ from undertow.store import Parameter, Pass, Run, Updates
 
 __all__ = ["Case"]
 
-EARLY = 2
-"""Passes before this step show the network as it was made, before updates could do anything to it."""
+WELL = 0.8
+"""Share of the loss of chance that is gone in a network that has learned well."""
 
 
 class Case:
@@ -41,25 +41,40 @@ class Case:
         """Whether the loss says that it did not learn; a loss that says nothing is no failure."""
         return self.outcome.kind in {"stalled", "diverged", "non-finite"}
 
-    def harm(self, failed: float, unknown: float, learned: float) -> float:
-        """One of three, by the outcome."""
-        return failed if self.failed else learned if self.learned else unknown
+    @property
+    def skill(self) -> float:
+        """How much of the loss of chance is gone (1: all of it), or of the first loss where chance is not known."""
+        base = self.outcome.chance if self.outcome.chance > 0 else self.outcome.first
+        return 1 - self.outcome.last / base if base > 0 else math.nan
+
+    def harm(self, failed: float, unknown: float, learned: float, partly: float | None = None) -> float:
+        """One of these, by the outcome: `partly` where something was learned, but not well."""
+        if self.learned:
+            return learned if partly is None or self.skill >= WELL else partly
+        return failed if self.failed else unknown
 
     @cached_property
     def passes(self) -> list[Pass]:
-        """Observed passes of the site that most of the training runs through; all of them if it has none."""
+        """Observed passes of the main site, as long as the loss was finite."""
         site = main_site(self.run)
-        return [p for p in self.run.passes if p.site == site] or self.run.passes
+        passes = [p for p in self.run.passes if p.site == site] or self.run.passes
+        return [p for p in passes if math.isfinite(p.loss)] or passes[:1]
+
+    @cached_property
+    def start(self) -> int:
+        """The step at which the main site's training begins."""
+        site = main_site(self.run)
+        return 0 if site is None else int(self.run.losses[site].steps[0])
 
     @cached_property
     def early(self) -> list[Pass]:
         """Passes before the updates could do anything."""
-        return [p for p in self.passes if p.step < EARLY] or self.passes[:1]
+        return [p for p in self.passes if p.step == self.start]
 
     @cached_property
     def late(self) -> list[Pass]:
         """Passes of the last third of the observed ones."""
-        return [p for p in self.passes[-max(1, len(self.passes) // 3) :] if p.step >= EARLY]
+        return [p for p in self.passes[-max(1, len(self.passes) // 3) :] if p.step > self.start]
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
@@ -67,20 +82,15 @@ class Case:
 
     @cached_property
     def weights(self) -> list[int]:
-        """Numbers of the parameters with at least two dimensions that are trained."""
-        return [
-            number
-            for number, parameter in enumerate(self.run.parameters)
-            if len(parameter.shape) > 1 and parameter.trainable and parameter.size > 1
-        ]
+        """Numbers of the trained weight matrices; of all trained parameters in a model that has none."""
+        trained = [n for n, p in enumerate(self.run.parameters) if p.trainable and p.size > 1]
+        return [n for n in trained if len(self.run.parameters[n].shape) > 1] or trained
 
     @cached_property
     def finite_updates(self) -> list[Updates]:
-        """Observed steps whose gradients and updates were finite."""
-        return [u for u in self.run.updates if not np.isinf(u.update).any() and self._moved(u).any()]
-
-    def _moved(self, updates: Updates) -> NDArray[np.bool_]:
-        return np.isfinite(updates.update)
+        """Observed steps of the main site's training whose updates were finite."""
+        steps = [u for u in self.run.updates if u.step >= self.start]
+        return [u for u in steps if not np.isinf(u.update).any() and np.isfinite(u.update).any()]
 
     def update_ratios(self, updates: Updates) -> NDArray[np.float64]:
         """‖Δw‖ / ‖w‖ of each weight matrix whose size is not near zero."""
@@ -89,6 +99,21 @@ class Case:
         weight, update = updates.weight[chosen], updates.update[chosen]
         kept = np.isfinite(update) & (weight / np.sqrt(size) > 1e-4)
         return update[kept] / weight[kept]
+
+    def typical_ratios(self) -> list[tuple[int, float]]:
+        """Step and median update ratio of the observed steps."""
+        return [(u.step, float(np.median(r))) for u in self.finite_updates if len(r := self.update_ratios(u))]
+
+    def moved(self, since: float) -> float:
+        """The most that any weight matrix can have moved after this share of the run, relative to its size.
+
+        Update ratios between observed steps are interpolated, and added up as if all went the same way.
+        """
+        found = [(u.step, float(r.max())) for u in self.finite_updates if len(r := self.update_ratios(u))]
+        if not found:
+            return math.nan
+        steps, ratios = zip(*found, strict=True)
+        return float(np.interp(np.arange(int(since * self.outcome.steps), self.outcome.steps), steps, ratios).sum())
 
     def losses(self) -> NDArray[np.float64]:
         site = main_site(self.run)

@@ -12,16 +12,19 @@ from undertow.store import Losses, Run, Target
 
 __all__ = ["chance_loss", "judge_outcome", "main_site"]
 
-SKILL = 0.1
+SKILL = 0.05
 """A network has learned something when its loss is this much below that of ignoring the input."""
+
+ALREADY = 0.3
+"""A network whose loss is this much below chance has learned before, even if it learns no more."""
 
 SHORTEST = 10
 """Losses needed to say anything of a run."""
 
 
 def main_site(run: Run) -> int | None:
-    """The place that starts most backward passes from a loss."""
-    sizes = {site: len(losses.values) for site, losses in run.losses.items()}
+    """The place that starts most backward passes in the last half of the run: what it trains in the end."""
+    sizes = _late_counts(run)
     return max(sizes, key=lambda site: (sizes[site], -site)) if sizes else None
 
 
@@ -50,17 +53,24 @@ def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, l
         return "unknown"
     finite = values[np.isfinite(values)]
     spread = 3 * noise / math.sqrt(max(1, len(finite) // 10))
-    best = _best(finite)
-    if last > max(2 * abs(first) + spread, first + 10 * noise, chance if chance == chance else -math.inf):
-        return "diverged"
-    if chance == chance and chance > 0:
-        if last < (1 - SKILL) * chance - spread * 0:
+    if chance > 0:
+        if last < (1 - SKILL) * chance and (first - last > SKILL * chance or last < (1 - ALREADY) * chance):
             return "learned"
         return "diverged" if last > 2 * max(first, chance) else "stalled"
-    if best < first - spread and last > best + 0.5 * (first - best) + spread:
+    return _by_course(finite, first, last, spread)
+
+
+def _by_course(values: NDArray[np.float64], first: float, last: float, spread: float) -> str:
+    """Where chance is not known, a loss tells only by its course; one below 0 need not fall at all."""
+    if last > 10 * abs(first) + spread:
         return "diverged"
-    fell = first - last
-    return "learned" if fell > spread and fell > SKILL * abs(first) else "stalled"
+    if first - last > max(spread, SKILL * abs(first)):
+        return "learned"
+    if values.min() < 0:
+        return "unknown"
+    best = _best(values)
+    lost = best < first - spread and last > best + 0.5 * (first - best) + spread
+    return "diverged" if lost or last > 2 * first + spread else "stalled"
 
 
 def _start(values: NDArray[np.float64]) -> float:
@@ -92,7 +102,7 @@ def chance_loss(targets: list[Target], loss: str) -> float:
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
     mean = float(np.mean([t.mean for t in targets]))
-    variance = float(np.mean([t.variance + t.mean**2 for t in targets])) - mean**2
+    variance = float(np.mean([t.variance for t in targets]))
     if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
         return float(-mean * math.log(mean) - (1 - mean) * math.log(1 - mean))
     return variance if loss.startswith("Mse") and variance > 0 else math.nan
@@ -106,11 +116,12 @@ def _kind(run: Run, site: int) -> str:
 
 
 def _adversarial(run: Run) -> bool:
-    """Whether several optimizers train on several losses, which then need not fall."""
-    return len(run.optimizers) > 1 and len(run.losses) > 1
+    """Whether several optimizers train on several losses at a time, which then need not fall."""
+    counts = _late_counts(run).values()
+    return len(run.optimizers) > 1 and sum(count > 0.2 * sum(counts) for count in counts) > 1
 
 
-def losses_of(run: Run) -> Losses | None:
-    """The losses at the main site."""
-    site = main_site(run)
-    return None if site is None else run.losses[site]
+def _late_counts(run: Run) -> dict[int, int]:
+    """Backward passes of each site in the last half of the run."""
+    end = max((losses.steps[-1] for losses in run.losses.values()), default=0)
+    return {site: int((losses.steps >= end // 2).sum()) for site, losses in run.losses.items()}

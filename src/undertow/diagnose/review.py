@@ -61,7 +61,7 @@ def _rank(finding: Finding) -> tuple[float, float, str]:
 def _causes(alarms: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
     """Alarms that nothing else found explains, and the ones that are explained.
 
-    A fault that came later cannot have caused one that was there at the start.
+    A fault that came later cannot have caused one that was there at the start, and no update can.
     """
     explained = [f for f in alarms if any(_explains(other, f) for other in alarms)]
     causes = [f for f in alarms if f not in explained]
@@ -70,6 +70,8 @@ def _causes(alarms: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
 
 def _explains(cause: Finding, effect: Finding) -> bool:
     if cause is effect or effect.code not in DIAGNOSES[cause.code].explains:
+        return False
+    if effect.evidence.get("onset") == "start" and (effect.code == "UT801" or cause.family == "updates"):
         return False
     mutual = cause.code in DIAGNOSES[effect.code].explains
     early = cause.evidence.get("onset") != "later"

@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 
 from undertow.engine.algebras import Gradient
+from undertow.engine.borrowed import REENTRANT
 from undertow.engine.calculus import CALCULUS, Rule
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Graph
+from undertow.engine.graph_task import in_graph_task
 from undertow.engine.plan import Plan
 from undertow.engine.recorder import Recorder, norm, to_host
-from undertow.engine.graph_task import in_graph_task
 from undertow.engine.sweep import sweep
-from undertow.errors import GraphError, GraphFreedError
+from undertow.errors import GraphError, GraphFreedError, SweptOnceError
 
 __all__ = ["backward"]
 
@@ -56,6 +57,7 @@ def backward(
     Raises:
         GraphError: An output does not require a gradient, or a cotangent does not fit its output.
         GraphFreedError: The graph was swept before without `retain_graph=True`.
+        SweptOnceError: A region under reentrant checkpointing cannot do what is asked.
 
     Hooks on leaves run; hooks on other tensors and modules do not (see LIMITATIONS.md).
     """
@@ -63,9 +65,11 @@ def backward(
     graph = Graph.read(outputs)
     seeds = _seeds(outputs, gradient)
     _refuse_second_pass(graph)
+    if inputs is not None or (calculus and calculus is not CALCULUS):
+        _refuse_reentrant(graph)
     recorder = Recorder(Plan.of(graph, _leaf_names(graph, model)))
-    arrivals = _arrivals(graph, inputs)
-    borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), arrivals, watcher=recorder, calculus=calculus))
+    places = arrivals(graph, inputs)
+    borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), places, watcher=recorder, calculus=calculus))
     if not retain_graph:
         graph.nodes[0].metadata[SWEPT] = True
     return Flow(recorder.plan, recorder.values(), to_host([norm(seed) for seed in seeds]), borrowed)
@@ -104,6 +108,15 @@ def _refuse_second_pass(graph: Graph) -> None:
         )
 
 
+def _refuse_reentrant(graph: Graph) -> None:
+    if any(type(node).__name__ == REENTRANT for node in graph.nodes):
+        raise SweptOnceError(
+            f"inputs= and calculus= cannot be honoured in a region under reentrant checkpointing ({REENTRANT})\n"
+            "  That region runs PyTorch's own backward pass, which adds to .grad of all leaves in it.\n"
+            "  Use torch.utils.checkpoint.checkpoint(..., use_reentrant=False), or leave these arguments out."
+        )
+
+
 def _leaf_names(graph: Graph, model: nn.Module | None) -> dict[int, str]:
     """The model's own names of the leaves that are its parameters."""
     if model is None:
@@ -112,7 +125,7 @@ def _leaf_names(graph: Graph, model: nn.Module | None) -> dict[int, str]:
     return {index: known[leaf] for index, leaf in graph.leaves() if leaf in known}
 
 
-def _arrivals(graph: Graph, inputs: Tensor | Sequence[Tensor] | None) -> dict[int, Callable[[list[Any]], None]]:
+def arrivals(graph: Graph, inputs: Tensor | Sequence[Tensor] | None) -> dict[int, Callable[[list[Any]], None]]:
     if inputs is None:
         return {index: partial(_accumulate, graph.nodes[index], leaf) for index, leaf in graph.leaves()}
     wanted = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
@@ -134,7 +147,8 @@ def _deliver(edge: Any, tensor: Tensor, previous: Callable[[list[Any]], None] | 
     if tensor.is_leaf:
         _accumulate(edge.node, tensor, cotangents)
     elif (cotangent := cotangents[edge.output_nr]) is not None:
-        tensor.grad = cotangent.clone() if tensor.grad is None else tensor.grad + cotangent
+        # From the tensor to itself: PyTorch knows how the .grad of a tensor within the graph is kept.
+        torch.autograd.backward(tensor, cotangent, retain_graph=True, inputs=[tensor])
 
 
 def _accumulate(node: Any, leaf: Tensor, cotangents: list[Any]) -> None:

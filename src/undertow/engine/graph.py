@@ -24,6 +24,8 @@ from undertow.errors import GraphError
 
 __all__ = ["Edge", "Graph", "Operation", "Topology"]
 
+Targets = tuple[tuple[int, int] | None, ...]
+
 ACCUMULATE_GRAD = type(get_gradient_edge(torch.zeros((), requires_grad=True)).node)
 
 
@@ -112,13 +114,15 @@ class Graph:
     Attributes:
         nodes: PyTorch's own nodes, in sweep order.
         metadata: For each node, PyTorch's description (shape, dtype, device) of each of its outputs.
+        shapes: For each node, the shape of each of its outputs.
         edges: For each node, one entry per input: `(receiver, slot)`, or `None` where nothing flows.
         roots: `(node, slot)` of each output it was read from.
     """
 
-    def __init__(self, nodes: list[Any], edges: list[tuple[tuple[int, int] | None, ...]], roots: list[tuple[int, int]]):
+    def __init__(self, nodes: list[Any], edges: list[Targets], roots: list[tuple[int, int]]):
         self.nodes = nodes
         self.metadata = [node._input_metadata for node in nodes]
+        self.shapes = [tuple([tuple(output.shape) for output in outputs]) for outputs in self.metadata]
         self.edges = edges
         self.roots = roots
 
@@ -138,15 +142,19 @@ class Graph:
     @classmethod
     def behind(cls, starts: Sequence[tuple[RawNode, int]]) -> Graph:
         """The graph behind some `(node, output)` pairs of PyTorch's."""
-        inner, leaves, after = _reach([node for node, _ in starts])
-        inner.sort(key=_recorded_at, reverse=True)
-        nodes = inner + leaves
-        index = dict(zip(nodes, range(len(nodes)), strict=True))
-        edges = _edges(nodes, after, index)
-        if _out_of_order(edges):
+        after = _reach([node for node, _ in starts])
+        nodes = sorted((node for node in after if after[node]), key=_recorded_at, reverse=True)
+        index = {node: i for i, node in enumerate(nodes)}
+        edges, in_order = _edges(nodes, index, after)
+        if not in_order:
             nodes = _by_readiness(nodes, after)
-            index = dict(zip(nodes, range(len(nodes)), strict=True))
-            edges = _edges(nodes, after, index)
+            index = {node: i for i, node in enumerate(nodes)}
+            edges, _ = _edges(nodes, index, after)
+        for node, _ in starts:
+            if node not in index:
+                index[node] = len(nodes)
+                nodes.append(node)
+                edges.append(())
         return cls(nodes, edges, [(index[node], slot) for node, slot in starts])
 
     def __len__(self) -> int:
@@ -166,11 +174,11 @@ class Graph:
 
     def signature(self) -> int:
         """A number that two graphs share if they have the same operations, shapes, edges and roots."""
-        shapes: list[int] = []
-        for outputs in self.metadata:
-            for output in outputs:
-                shapes += output.shape
-        return hash((*map(type, self.nodes), *self.edges, *self.roots, *shapes))
+        return hash((*map(type, self.nodes), *self.edges, *self.roots, *self.shapes))
+
+    def structure(self) -> int:
+        """A number that two graphs share if they have the same operations, edges and roots, of whatever shapes."""
+        return hash((*map(type, self.nodes), *self.edges, *self.roots))
 
     def topology(self, leaf_names: Mapping[int, str] = MappingProxyType({})) -> Topology:
         """The graph as plain data, with names for some of its leaves by index."""
@@ -188,16 +196,17 @@ class Graph:
     def _operation(self, index: int, leaf: str) -> Operation:
         return Operation(
             name=type(self.nodes[index]).__name__,
-            shapes=tuple(tuple(output.shape) for output in self.metadata[index]),
+            shapes=self.shapes[index],
             dtypes=tuple(str(output.dtype).removeprefix("torch.") for output in self.metadata[index]),
             leaf=leaf,
         )
 
     def towards(self, targets: Iterable[int]) -> list[bool]:
         """For each node, whether a path leads from it to one of `targets`."""
-        needed = [False] * len(self)
-        for target in targets:
-            needed[target] = True
+        targets = set(targets)
+        if all([edges or i in targets for i, edges in enumerate(self.edges)]):
+            return [True] * len(self)
+        needed = [i in targets for i in range(len(self))]
         for i in range(len(self) - 1, -1, -1):
             for edge in self.edges[i]:
                 if edge is not None and needed[edge[0]]:
@@ -217,59 +226,61 @@ def _start(position: int, output: Tensor) -> tuple[RawNode, int]:
     return edge.node, edge.output_nr
 
 
-def _reach(roots: list[Any]) -> tuple[list[Any], list[Any], dict[Any, Any]]:
-    """The operations and the leaves that can be reached, and what follows each."""
-    inner, leaves, after = [], [], {}
+def _reach(roots: list[Any]) -> dict[Any, Any]:
+    """What follows each node that can be reached; nothing, for leaves."""
+    after: dict[Any, Any] = {}
     stack = [*roots]
     while stack:
         node = stack.pop()
-        if node in after:
-            continue
-        if type(node) is ACCUMULATE_GRAD:
-            after[node] = ()
-            leaves.append(node)
-            continue
-        after[node] = following = node.next_functions
-        inner.append(node)
-        for fn, _ in following:
-            if fn is not None and fn not in after:
-                stack.append(fn)
-    return inner, leaves, after
+        if node not in after:
+            after[node] = following = node.next_functions
+            for fn, _ in following:
+                if fn is not None and fn not in after:
+                    stack.append(fn)
+    return after
 
 
 _recorded_at = methodcaller("_sequence_nr")
 
 
-def _edges(nodes: list[Any], after: dict[Any, Any], index: dict[Any, int]) -> list[tuple[tuple[int, int] | None, ...]]:
-    return [tuple([None if fn is None else (index[fn], slot) for fn, slot in after[node]]) for node in nodes]
-
-
-def _out_of_order(edges: list[tuple[tuple[int, int] | None, ...]]) -> bool:
-    """Whether some node stands after one that it sends to: in-place writes re-record what came before."""
-    for i, targets in enumerate(edges):
-        for target in targets:
-            if target is not None and target[0] <= i:
-                return True
-    return False
+def _edges(nodes: list[Any], index: dict[Any, int], after: dict[Any, Any]) -> tuple[list[Targets], bool]:
+    """Where each node sends to, and whether that is always further on. Leaves are appended as they are met."""
+    edges: list[Targets] = []
+    in_order = True
+    for i, node in enumerate([*nodes]):
+        targets: list[tuple[int, int] | None] = []
+        for fn, slot in after[node]:
+            if fn is None:
+                targets.append(None)
+                continue
+            receiver = index.get(fn)
+            if receiver is None:
+                receiver = index[fn] = len(nodes)
+                nodes.append(fn)
+            elif receiver <= i:
+                in_order = False
+            targets.append((receiver, slot))
+        edges.append(tuple(targets))
+    edges += [()] * (len(nodes) - len(edges))
+    return edges, in_order
 
 
 def _by_readiness(nodes: list[Any], after: dict[Any, Any]) -> list[Any]:
-    """In the order of PyTorch's own ready queue: of the nodes that wait for nothing, the latest recorded first."""
-    waiting = Counter(fn for node in nodes for fn, _ in after[node] if fn is not None)
-    ready = [(-_priority(node), i, node) for i, node in enumerate(nodes) if not waiting[node]]
+    """In the order of PyTorch's own ready queue: of the nodes that wait for nothing, the latest recorded first.
+
+    In-place writes record anew what came before them, so that order of recording is not enough.
+    """
+    inner = [node for node in nodes if after[node]]
+    waiting = Counter(fn for node in inner for fn, _ in after[node] if fn is not None)
+    ready = [(-_recorded_at(node), i, node) for i, node in enumerate(inner) if not waiting[node]]
     heapq.heapify(ready)
     ordered = []
     while ready:
         node = heapq.heappop(ready)[2]
         ordered.append(node)
         for fn, _ in after[node]:
-            if fn is not None:
+            if fn is not None and after[fn]:
                 waiting[fn] -= 1
                 if not waiting[fn]:
-                    heapq.heappush(ready, (-_priority(fn), len(nodes) + len(ordered), fn))
+                    heapq.heappush(ready, (-_recorded_at(fn), len(inner) + len(ordered), fn))
     return ordered
-
-
-def _priority(node: Any) -> int:
-    """PyTorch runs what was recorded last first. Leaves change nothing that others read, and come last here."""
-    return -1 if type(node) is ACCUMULATE_GRAD else int(_recorded_at(node))

@@ -58,16 +58,17 @@ def sweep(
     for index, edges in enumerate(graph.edges):
         if not needed[index]:
             continue
-        cotangents, pending[index] = pending[index] or [None] * len(graph.metadata[index]), None
-        if index in arrivals:
-            arrivals[index](cotangents)
+        cotangents, pending[index] = pending[index] or [None] * len(graph.shapes[index]), None
+        sent: list[C | None] = []
         if edges:
             sent = _pass_on(graph.nodes[index], cotangents, edges, algebra, calculus, borrowed)
             _distribute(graph, algebra, edges, sent, needed, pending)
-            if watcher is not None:
-                watcher.saw(index, sent, cotangents)
-            # A leaf takes over a contribution that nothing else holds, so nothing here may hold one.
-            del sent
+        if watcher is not None:
+            watcher.saw(index, sent, cotangents)
+        # A leaf takes over a gradient that nothing else holds, so nothing here may hold one.
+        del sent
+        if index in arrivals:
+            arrivals[index](cotangents)
     return borrowed
 
 
@@ -88,7 +89,7 @@ def _distribute(
             sent[position] = None
             continue
         receiver, slot = edge
-        sent[position] = part = algebra.fit(part, graph.metadata[receiver][slot])
+        sent[position] = part = algebra.fit(part, graph.shapes[receiver][slot], graph.metadata[receiver][slot].dtype)
         _join(algebra, graph, pending, receiver, slot, part)
 
 
@@ -97,7 +98,7 @@ def _join(
 ) -> None:
     slots = pending[index]
     if slots is None:
-        pending[index] = slots = [None] * len(graph.metadata[index])
+        pending[index] = slots = [None] * len(graph.shapes[index])
     present = slots[slot]
     slots[slot] = arriving if present is None else algebra.add(present, arriving)
 

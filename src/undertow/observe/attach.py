@@ -20,8 +20,8 @@ __all__ = ["Attachment", "Observer", "compiler_in_use"]
 class Observer(Protocol):
     """What wants to know of a training loop that is not its own."""
 
-    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any]) -> None:
-        """PyTorch's engine is about to run, from these outputs with these cotangents."""
+    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool) -> None:
+        """PyTorch's engine is about to run, from these outputs with these cotangents, into `.grad` or not."""
 
     def backward_ended(self, completed: bool) -> None:
         """It has run, or raised."""
@@ -76,7 +76,8 @@ class Attachment:
             self._inside = True
             completed = False
             try:
-                self._observer.backward_begins(outputs, args[0] if args else kwargs["grad_tensors"])
+                seeds = args[0] if args else kwargs["grad_tensors"]
+                self._observer.backward_begins(outputs, seeds, bool(kwargs.get("accumulate_grad")))
                 answer = original(outputs, *args, **kwargs)
                 completed = True
             finally:

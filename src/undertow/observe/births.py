@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 
 from undertow.engine.graph import Graph, Operation
+from undertow.engine.plan import ISOMETRIES
 from undertow.observe.probes import saved
 
 __all__ = ["birth"]
 
 OUTPUTS = frozenset({"result", "result0", "output", "out"})
+
+POSITIONS = {"mat1": 0, "mat2": 1, "batch2": 1, "other": 1, "weight": 1, "key": 1, "value": 2, "exponent": 1}
+"""Which input of an operation is saved under a name, where it is not the first."""
 
 REPLAYS: dict[str, Callable[..., Tensor]] = {
     "AcosBackward0": lambda self: self.acos(),
@@ -49,9 +53,9 @@ def birth(graph: Graph, operations: tuple[Operation, ...]) -> dict[str, Any] | N
     if sick:
         return {"phase": "parameters", "parameters": sick[:20], "count": len(sick)}
     for index in sorted(range(len(graph)), key=lambda i: graph.nodes[i]._sequence_nr() if graph.edges[i] else -1):
-        if graph.edges[index] and (facts := _born_at(graph, index)):
-            operation = operations[index]
-            return facts | {
+        if graph.edges[index] and (found := _born_at(graph, index)):
+            operation = operations[found[0]]
+            return found[1] | {
                 "operation": operation.name,
                 "module": operation.module,
                 "source": operation.source,
@@ -60,18 +64,40 @@ def birth(graph: Graph, operations: tuple[Operation, ...]) -> dict[str, Any] | N
     return None
 
 
-def _born_at(graph: Graph, index: int) -> dict[str, Any] | None:
-    """Whether this operation, in forward order the first to touch anything non-finite, made it or was given it."""
+def _born_at(graph: Graph, index: int) -> tuple[int, dict[str, Any]] | None:
+    """The operation that made what this one, in forward order the first to touch anything non-finite, shows."""
     node = graph.nodes[index]
     tensors = _saved_tensors(node)
-    given = {name: tensor for name, tensor in tensors.items() if name not in OUTPUTS}
-    ranges = {name: _range(tensor) for name, tensor in given.items() if tensor.is_floating_point()}
-    if any(not _finite(tensor) for tensor in given.values()):
-        return {"phase": "data", "inputs": ranges}
+    for name, tensor in tensors.items():
+        if name not in OUTPUTS and not _finite(tensor):
+            maker = _maker(graph, index, name)
+            if maker is None:
+                return index, {"phase": "data", "inputs": {name: _range(tensor)}}
+            return maker, {"phase": "forward", "inputs": _ranges(_saved_tensors(graph.nodes[maker]))}
     outputs = [tensor for name, tensor in tensors.items() if name in OUTPUTS]
     if all(map(_finite, outputs)) and _finite(_replayed(node, tensors)):
         return None
-    return {"phase": "forward", "inputs": ranges}
+    return index, {"phase": "forward", "inputs": _ranges(tensors)}
+
+
+def _maker(graph: Graph, index: int, name: str) -> int | None:
+    """The operation whose output was saved under a name; `None` if that is data."""
+    edges = graph.edges[index]
+    position = POSITIONS.get(name, 0) + (type(graph.nodes[index]).__name__ in {"AddmmBackward0", "BaddbmmBackward0"})
+    if len(edges) == 1 or position >= len(edges):
+        position = 0
+    edge = edges[position]
+    return None if edge is None else _through_views(graph, edge[0])
+
+
+def _through_views(graph: Graph, index: int) -> int:
+    while type(graph.nodes[index]).__name__ in ISOMETRIES and graph.edges[index][0] is not None:
+        index = graph.edges[index][0][0]
+    return index
+
+
+def _ranges(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {n: _range(t) for n, t in tensors.items() if n not in OUTPUTS and t.is_floating_point()}
 
 
 def _replayed(node: Any, tensors: Mapping[str, Tensor]) -> Tensor | None:

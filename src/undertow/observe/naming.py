@@ -52,6 +52,7 @@ class Naming:
         self._roster = roster
         self._undo = ExitStack()
         self._open: list[tuple[int, Place]] = []
+        self._callers: list[nn.Module] = []
         self._brackets: list[tuple[int, int, int, Place]] = []
         self._tracing = False
         self.cuts = CutTracer()
@@ -86,8 +87,6 @@ class Naming:
         for index, node in enumerate(graph.nodes):
             places.append(None if index in leaves else _innermost(ordered, starts, node._sequence_nr()))
             sources.append(source_in_traceback(node.metadata.get("traceback_", [])))
-        for leaf in leaves.values():
-            self._roster.number_of(leaf)
         return Names(places, sources, leaves)
 
     def _enters(self, module: nn.Module, _: Any) -> None:
@@ -95,17 +94,21 @@ class Naming:
         number = roster.model_of(module)
         if number is None and self._open:
             number = self._open[-1][1][0]
+            roster.adopt(module, number, self._callers[-1])
         if number is None:
             number = roster.meet_model(*roster.label_of(module, None))
         place = roster.place_of(module, number)
         if not self._tracing and torch.is_grad_enabled() and roster.models[number].trained:
             self._trace()
         roster.called(place)
+        roster.meet_attributes(module, place)
+        self._callers.append(module)
         self._open.append((torch._C._autograd._get_sequence_nr(), place))
 
     def _leaves(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if self._open:
             start, place = self._open.pop()
+            self._callers.pop()
             end = torch._C._autograd._get_sequence_nr()
             self._brackets.append((start, -end, len(self._open), place))
 

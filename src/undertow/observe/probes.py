@@ -46,6 +46,7 @@ LOSSES = frozenset(
         "BinaryCrossEntropyBackward0",
         "BinaryCrossEntropyWithLogitsBackward0",
         "HuberLossBackward0",
+        "KlDivBackward0",
         "MseLossBackward0",
         "NllLoss2DBackward0",
         "NllLossBackward0",
@@ -195,8 +196,8 @@ def _target(index: int, node: Any, wanted: Tensor) -> Target:
         broadcast=any(s == 0 and n > 1 for s, n in zip(wanted.stride(), wanted.shape, strict=True)),
         counts=_counts(wanted, value) if classes else (),
         mean=float(values.mean()) if not classes else 0.0,
-        variance=float(values.var(correction=0)) if not classes else 0.0,
-        normalised=_log_total(value) if classes and value is not None else 0.0,
+        variance=float(values.var(0, correction=0).mean()) if not classes else 0.0,
+        normalised=_log_total(node, value) if value is not None else 0.0,
     )
 
 
@@ -207,7 +208,11 @@ def _counts(wanted: Tensor, value: Tensor | None) -> tuple[int, ...]:
     return tuple(torch.bincount(kept, minlength=classes).tolist()) if classes <= 1000 else ()
 
 
-def _log_total(value: Tensor) -> float:
-    """Mean over the batch of log Σ exp over classes: 0 where the input is log-probabilities."""
-    dimension = 1 if value.dim() > 1 else 0
-    return float(value.detach().to(torch.float64).logsumexp(dimension).mean())
+def _log_total(node: Any, value: Tensor) -> float:
+    """For losses of log-probabilities, the mean of log Σ exp over classes: 0 where they are that."""
+    name = type(node).__name__
+    if name == "KlDivBackward0":
+        return float(value.detach().to(torch.float64).logsumexp(-1).mean())
+    if name.startswith("NllLoss"):
+        return float(value.detach().to(torch.float64).logsumexp(1 if value.dim() > 1 else 0).mean())
+    return 0.0

@@ -75,6 +75,25 @@ class Roster:
         """Where a module stands in a model; for one made on the fly, its class."""
         return within, self.models[within].paths.get(module, f"({type(module).__name__})")
 
+    def adopt(self, module: nn.Module, within: int, parent: nn.Module | None) -> None:
+        """Meet a module that is called inside a model without being registered there."""
+        model = self.models[within]
+        owner = model.paths.get(parent, "") if parent is not None else ""
+        path = ".".join(filter(None, (owner, _attribute(parent, module) or f"({type(module).__name__})")))
+        for inner_path, inner in module.named_modules():
+            full = ".".join(filter(None, (path, inner_path)))
+            model.paths[inner] = full
+            model.kinds[full] = type(inner).__name__
+        for name, parameter in module.named_parameters():
+            self._place(parameter, (within, f"{path}.{name}"))
+
+    def meet_attributes(self, module: nn.Module, place: Place) -> None:
+        """Name the bare tensors that a module keeps as attributes and that could be trained."""
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor) and value.requires_grad and value.is_leaf:
+                self._place(value, (place[0], f"{place[1]}.{name}".lstrip(".")))
+                self._shapes[self.number_of(value)]["bare"] = True
+
     def called(self, place: Place) -> None:
         """A module was called in a forward pass."""
         self.models[place[0]].called.add(place[1])
@@ -185,7 +204,7 @@ class Roster:
             trainable=facts["trainable"],
             optimizer=facts["optimizer"],
             module=self.path((place[0], owner)) if model is not None and place is not None else "",
-            kind=model.kinds.get(owner, "") if model is not None else "",
+            kind="Tensor" if "bare" in facts else model.kinds.get(owner, "") if model is not None else "",
             used=model is None or owner in model.called,
         )
 
@@ -207,6 +226,20 @@ def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         for key, item in [*value.items()]:
             if isinstance(item, (Tensor, list, tuple)):
                 yield from _tensors(f"{name}[{key!r}]", item)
+
+
+def _attribute(parent: nn.Module | None, module: nn.Module) -> str:
+    """By which attribute a module reaches one that it has not registered: empty if by none."""
+    for name, value in vars(parent).items() if parent is not None else ():
+        if isinstance(value, (list, tuple)):
+            found = [f"{name}[{i}]" for i, item in enumerate(value) if item is module]
+        elif isinstance(value, dict) and not name.startswith("_"):
+            found = [f"{name}[{key!r}]" for key, item in value.items() if item is module]
+        else:
+            found = []
+        if found:
+            return found[0]
+    return ""
 
 
 def _plain(value: Any) -> Any:

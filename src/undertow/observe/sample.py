@@ -56,16 +56,17 @@ class Catalogue:
         self.wanted = True
         self.at_once = False
         self.observed = 0
-        self._namings = 0
+        self.namings = 0
         self._known: dict[int, Known] = {}
+        self._names: dict[int, Names] = {}
         self._labels = 0
         self._told: set[str] = set()
 
     def naming(self) -> Naming | None:
         """A watch for names over the step that begins, if names are wanted."""
-        if not self.wanted or self._namings >= MOST_NAMINGS:
+        if not self.wanted or self.namings >= MOST_NAMINGS:
             return None
-        self._namings += 1
+        self.namings += 1
         return Naming(self.roster, at_once=self.at_once)
 
     def find(self, graph: Graph) -> Known:
@@ -77,15 +78,18 @@ class Catalogue:
         return self._known[signature]
 
     def name(self, graph: Graph, known: Known, naming: Naming | None) -> None:
-        """Learn a graph's names from a step that was watched for them, or else its leaves' names."""
+        """Learn a graph's names from a step that was watched for them, or from a graph of the same structure."""
+        structure = graph.structure()
+        leaves = dict(graph.leaves())
+        for leaf in leaves.values():
+            self.roster.number_of(leaf)
         if naming is not None:
-            known.names = naming.names(graph)
+            known.names = self._names[structure] = naming.names(graph)
+        elif structure in self._names:
+            known.names = Names(self._names[structure].places, self._names[structure].sources, leaves)
         elif known.names is None:
-            known.names = Names([None] * len(graph), [""] * len(graph), dict(graph.leaves()))
-            for leaf in known.names.leaves.values():
-                self.roster.number_of(leaf)
+            known.names = Names([None] * len(graph), [""] * len(graph), leaves)
             self.wanted = True
-            self._labels = -1
 
     def write(self) -> None:
         """Write the graphs whose names are new, all of them when a model was met."""
@@ -98,13 +102,14 @@ class Catalogue:
         self.writer.parameters(self.roster.table())
         self.writer.optimizers(self.roster.optimizers)
 
-    def trace_birth(self, outputs: Sequence[Any], step: int) -> None:
+    def trace_birth(self, outputs: Sequence[Any], step: int, naming: Naming | None) -> None:
+        """Look for the origin of a loss that is not finite, and write what was found."""
         graph = graph_behind(outputs)
         if graph is None:
             return
         known = self.find(graph)
-        if known.names is None:
-            self.name(graph, known, None)
+        if known.names is None or naming is not None:
+            self.name(graph, known, naming)
         assert known.names is not None
         named = known.names.on(known.topology, self.roster)
         facts = birth(graph, named.operations) or {"phase": "unknown"}
@@ -123,7 +128,7 @@ class Sample:
         self.before = before
         self._catalogue = catalogue
         self._guard = guard
-        self._naming = catalogue.naming() if naming else None
+        self.naming = catalogue.naming() if naming else None
         self._watch: Watch | None = None
         self._pending: dict[str, Any] = {}
         self._rows: list[dict[str, Any]] = []
@@ -142,8 +147,8 @@ class Sample:
             self._watch.remove()
 
     def stop_naming(self) -> None:
-        if self._naming is not None:
-            self._naming.stop()
+        if self.naming is not None:
+            self.naming.stop()
 
     # passes
 
@@ -157,22 +162,24 @@ class Sample:
         loss: float,
         scale: float,
         by_hand: bool,
+        accumulates: bool,
     ) -> None:
         if self._passes >= MOST_PASSES:
             return
         self._passes += 1
-        if self._naming is not None:
-            self._naming.meet_variables()
-            self._cuts = self._cuts.union(*(self._naming.cuts.behind(output) for output in outputs))
+        if self.naming is not None:
+            self.naming.meet_variables()
+            self._cuts = self._cuts.union(*(self.naming.cuts.behind(output) for output in outputs))
         graph = graph_behind(outputs)
         if graph is None:
             return
         known = self._catalogue.find(graph)
-        if self._naming is not None or known.names is None:
-            self._catalogue.name(graph, known, self._naming)
+        if self.naming is not None or known.names is None:
+            self._catalogue.name(graph, known, self.naming)
         leaves = [leaf for _, leaf in graph.leaves()]
         self._reached.update(map(id, leaves))
-        self._note_carried(leaves)
+        if accumulates:
+            self._note_carried(leaves)
         if by_hand and self._by_hand is None:
             self._moved_by_hand(leaves)
         self._pending = {"step": step, "site": site, "loss": loss, "known": known, "scale": scale}
@@ -243,7 +250,7 @@ class Sample:
             self._keep(*self._by_hand, {})
         writer = self._catalogue.writer
         writer.begin()
-        if self._naming is not None and (self._passes or broken_off):
+        if self.naming is not None and (self._passes or broken_off):
             self._finish_naming(step)
         self._catalogue.write()
         for row in self._rows:
@@ -256,12 +263,12 @@ class Sample:
         writer.commit()
 
     def _finish_naming(self, step: int) -> None:
-        assert self._naming is not None
+        assert self.naming is not None
         self._catalogue.wanted = False
-        if self._naming.blind:
+        if self.naming.blind:
             self._catalogue.wanted = not self._catalogue.at_once
             self._catalogue.at_once = True
-        for facts in cuts_told(self._naming, self._catalogue.roster, self._reached, self._cuts):
+        for facts in cuts_told(self.naming, self._catalogue.roster, self._reached, self._cuts):
             self._catalogue.writer.event(Event(step, "cut", facts))
 
     def _table(self) -> dict[str, Sequence[float]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import math
 import os
+import sqlite3
 import statistics
 import traceback
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from undertow.errors import UndertowError
+from undertow.errors import StoreError, UndertowError
 from undertow.observe.attach import Attachment, compiler_in_use
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
@@ -76,6 +77,9 @@ class Session:
         self._visited: set[int] = set()
         self._scaled: tuple[int, GradScaler] | None = None
         self._born = False
+        self._seen = 0
+        self.unstored: StoreError | None = None
+        self.listener: Callable[[], None] | None = None
         if model is not None:
             self._catalogue.only = self._roster.meet_model(model)
 
@@ -87,35 +91,60 @@ class Session:
         self._attachment.install()
         self._begin_step()
 
-    def finish(self, state: str, exception: BaseException | None = None) -> None:
+    def finish(self, state: str, exception: BaseException | None = None, signal: str = "") -> None:
         """Take everything off, and write what is left to write."""
         self._attachment.remove()
         if self._sample is not None:
             self._guard(self._end_sample, exception is not None)
-        if exception is not None and not self._guard.broken:
-            self._writer.event(Event(self.step, "exception", _told(exception)))
         self._guard(self._flush)
-        self._writer.meta(
-            state=state,
-            steps=self.step,
-            passes=self.passes,
-            seconds=perf_counter() - self._began,
-            observing=self._guard.spent,
-            compiled=self._compiled,
-        )
+        try:
+            if exception is not None:
+                self._writer.event(Event(self.step, "exception", _told(exception)))
+            if signal:
+                self._writer.event(Event(self.step, "interrupted", {"signal": signal}))
+            self._writer.meta(state=state, **self._figures())
+        except sqlite3.Error as error:
+            self._lose(error)
+
+    def _figures(self) -> dict[str, Any]:
+        return {
+            "steps": self.step,
+            "passes": self.passes,
+            "seconds": perf_counter() - self._began,
+            "observing": self._guard.spent,
+            "compiled": self._compiled,
+        }
+
+    def told(self) -> str:
+        """How the training stands, in a few words."""
+        loss = f", loss {self._recent[-1]:.4g}" if self._recent else ""
+        return f"step {self.step:,}{loss}, {self._seen:,} observed"
 
     def _fault(self, fault: Exception) -> None:
-        """Our own mistake: let go of the training at once."""
-        if self._sample is not None:
-            self._sample.release()
-            self._sample = None
-        facts = _told(fault) | {"traceback": traceback.format_exc()}
-        self._writer.event(Event(self.step, "fault", facts))
+        """Our own mistake, or a store that cannot be written: let go of the training at once."""
+        sample, self._sample = self._sample, None
+        if sample is not None:
+            sample.release()
+        try:
+            self._writer.abandon()
+            if isinstance(fault, sqlite3.Error):
+                self._lose(fault)
+            self._writer.event(Event(self.step, "fault", _told(fault) | {"traceback": traceback.format_exc()}))
+        except sqlite3.Error as error:
+            self._lose(error)
+
+    def _lose(self, error: sqlite3.Error) -> None:
+        if self.unstored is None:
+            self.unstored = StoreError(
+                f"the run could not be kept beyond step {self.step}: {error}\n"
+                f"  The training itself was left alone. What was stored before is in {self._writer.folder}.\n"
+                "  Make room there, or choose another place with --store (or store=), and run it again."
+            )
 
     # what the training does
 
-    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any]) -> None:
-        self._guard(self._backward_begins, outputs, seeds)
+    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool) -> None:
+        self._guard(self._backward_begins, outputs, seeds, accumulates)
 
     def backward_ended(self, completed: bool) -> None:
         if self._sample is not None:
@@ -139,7 +168,7 @@ class Session:
 
     # and what that means
 
-    def _backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any]) -> None:
+    def _backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool) -> None:
         source = source_of(user_frame())
         site = self._sites.setdefault(source, len(self._sites))
         if self._moves_by_hand(site):
@@ -153,7 +182,14 @@ class Session:
         if self._sample is not None:
             by_hand = self._leader is None and self._by_hand is not False
             self._sample.pass_begins(
-                outputs, seeds, step=self.step, site=site, loss=loss, scale=scale, by_hand=by_hand
+                outputs,
+                seeds,
+                step=self.step,
+                site=site,
+                loss=loss,
+                scale=scale,
+                by_hand=by_hand,
+                accumulates=accumulates,
             )
 
     def _moves_by_hand(self, site: int) -> bool:
@@ -204,6 +240,7 @@ class Session:
             return
         began = perf_counter()
         sample.end(self.step, broken_off)
+        self._seen += 1
         self._flush()
         cost = self._guard.spent - sample.before + perf_counter() - began
         if self._durations:
@@ -219,6 +256,8 @@ class Session:
         self._writer.commit()
         self._losses.clear()
         self._flushed = perf_counter()
+        if self.listener is not None:
+            self.listener()
 
     def _scale_of(self, output: Any) -> float:
         """What the loss was multiplied by for the sake of half precision."""
@@ -246,7 +285,7 @@ class Session:
         if not isinstance(outputs[0], Tensor) or outputs[0].numel() != 1:
             return
         self._born = True
-        self._catalogue.trace_birth(outputs, self.step)
+        self._catalogue.trace_birth(outputs, self.step, self._sample.naming if self._sample is not None else None)
 
 
 def _told(error: BaseException) -> dict[str, str]:

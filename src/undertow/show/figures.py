@@ -41,6 +41,9 @@ def losses(run: Run, review: Review) -> Iterator[Figure]:
     if math.isfinite(review.outcome.chance):
         layout |= _across(review.outcome.chance, "chance")
         note += " The dashed line is chance: the loss of a network that ignores its input."
+    broken = sorted(int(step) for seen in run.losses.values() for step in seen.steps[~np.isfinite(seen.values)])
+    if broken:
+        note += f" It was not a finite number at {len(broken):,} steps, first at step {broken[0]:,}."
     if traces:
         yield Figure("Loss", note, traces, layout)
 
@@ -53,15 +56,18 @@ def depth(run: Run) -> Iterator[Figure]:
     names = [run.parameters[number].name for number in weights]
     traces = []
     for part, update in _spread(run.updates, 4):
-        sizes = [float(update.weight[number] * update.gradient[number]) for number in weights]
+        sizes = _positive(update.weight[weights] * update.gradient[weights])
         trace = _line(names, sizes, f"step {update.step:,}", f"@depth:{0.12 + 0.76 * part:.3f}", width=2)
         traces.append(trace | {"mode": "lines+markers", "marker": {"size": 5}} if len(weights) <= MOST_LINES else trace)
     yield Figure(
         "Gradient over depth",
-        "For each weight, the norm of its gradient times its own norm: how much the loss would feel a change of the whole "
-        "weight, whatever its scale. A straight fall towards the input is a gradient that vanishes.",
+        "For each weight, the norm of its gradient times its own norm: how much the loss would feel a change of the "
+        "whole weight, whatever its scale. A straight fall towards the input is a gradient that vanishes.",
         traces,
-        {"xaxis": _names_axis("weights, from the input to the loss", names), "yaxis": _axis("‖gradient‖ · ‖weight‖", log=True)},
+        {
+            "xaxis": _names_axis("weights, from the input to the loss", names),
+            "yaxis": _axis("‖gradient‖ · ‖weight‖", log=True),
+        },
         height=380,
     )
 
@@ -87,10 +93,12 @@ def ratios(run: Run) -> Iterator[Figure]:
     yield from _over_steps(
         run,
         "Update ratios",
-        "How far one optimizer step moved each weight, over the weight's own norm. About 0.001 is usual (the band; Stanford "
-        "CS231n, “Neural Networks 3”): far below, a layer stands still; far above, it is thrown about.",
+        "How far one optimizer step moved each weight, over the weight's own norm. About 0.001 is usual (the band; "
+        "Stanford CS231n, “Neural Networks 3”): far below, a layer stands still; far above, it is thrown about.",
         "‖update‖ / ‖weight‖",
-        lambda update: np.divide(update.update, update.weight, out=np.full_like(update.update, np.nan), where=update.weight > 0),
+        lambda update: np.divide(
+            update.update, update.weight, out=np.full_like(update.update, np.nan), where=update.weight > 0
+        ),
         {"shapes": [band]},
     )
 
@@ -108,11 +116,14 @@ def activations(shown: Sequence[Moment]) -> Iterator[Figure]:
     more = f" The {MOST_LAYERS} nearest the loss of {len(moment.seen.activations)}." if len(seen) == MOST_LAYERS else ""
     yield Figure(
         "Activations",
-        f"At step {moment.seen.step:,}. Where an activation has no slope, no gradient passes: a unit without slope on any "
-        f"input is dead; an entry with next to none is saturated, or switched off for that input.{more}",
-        [{"type": "bar", "orientation": "h", "y": names, "x": _finite(x), "name": n, "marker": {"color": c}} for n, x, c in bars],
+        f"At step {moment.seen.step:,}. Where an activation has no slope, no gradient passes: a unit without slope on "
+        f"any input is dead; an entry with next to none is saturated, or switched off for that input.{more}",
+        [
+            {"type": "bar", "orientation": "h", "y": names, "x": _finite(x), "name": n, "marker": {"color": c}}
+            for n, x, c in bars
+        ],
         {
-            "xaxis": _axis("percent") | {"range": [0, 100], "ticksuffix": " %"},
+            "xaxis": {"range": [0, 100], "ticksuffix": " %"},
             "yaxis": {"autorange": "reversed", "automargin": True, "type": "category"},
             "barmode": "group",
             "showlegend": True,
@@ -133,16 +144,23 @@ def _over_steps(
     if not weights or not run.updates:
         return
     steps = [update.step for update in run.updates]
-    table = np.array([size(update) for update in run.updates])
+    table = _positive(np.array([size(update) for update in run.updates]))
     chosen = list(_spread(weights, MOST_LINES))
     traces = [
-        _line(*_thinned(np.array(steps), table[:, number]), run.parameters[number].name, f"@depth:{part:.3f}", width=1.4)
+        _line(
+            *_thinned(np.array(steps), table[:, number]), run.parameters[number].name, f"@depth:{part:.3f}", width=1.4
+        )
         for part, number in chosen
     ]
     if len(steps) == 1:
         traces = [trace | {"mode": "markers"} for trace in traces]
     shown = f" {len(chosen)} of {len(weights)} weights are drawn." if len(chosen) < len(weights) else ""
-    axes = {"xaxis": _axis("optimizer step"), "yaxis": _axis(unit, log=True), "showlegend": False, "meta": {"depth": True}}
+    axes = {
+        "xaxis": _axis("optimizer step"),
+        "yaxis": _axis(unit, log=True),
+        "showlegend": False,
+        "meta": {"depth": True},
+    }
     yield Figure(title, note + shown, traces, axes | dict(layout), height=360)
 
 
@@ -172,7 +190,19 @@ def _thinned(steps: NDArray[Any], values: Floats) -> tuple[list[int], Floats]:
 
 
 def _line(x: Sequence[Any], y: Iterable[float], name: str, colour: str, width: float) -> dict[str, Any]:
-    return {"type": "scatter", "mode": "lines", "x": x, "y": _finite(y), "name": name, "line": {"color": colour, "width": width}}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": _finite(y),
+        "name": name,
+        "line": {"color": colour, "width": width},
+    }
+
+
+def _positive(sizes: Floats) -> Floats:
+    """An exact zero has no place on a logarithmic axis: it becomes a gap."""
+    return np.where(sizes > 0, sizes, np.nan)
 
 
 def _finite(values: Iterable[float]) -> list[float | None]:
@@ -180,17 +210,30 @@ def _finite(values: Iterable[float]) -> list[float | None]:
 
 
 def _axis(title: str, *, log: bool = False) -> dict[str, Any]:
-    scale = {"type": "log", "exponentformat": "power", "dtick": None} if log else {}
+    scale = {"type": "log", "exponentformat": "power"} if log else {}
     return {"title": {"text": title}, **scale}
 
 
 def _names_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
-    return {"title": {"text": title}, "type": "category", "showticklabels": len(names) <= MOST_LINES, "automargin": True}
+    return {
+        "title": {"text": title},
+        "type": "category",
+        "showticklabels": len(names) <= MOST_LINES,
+        "automargin": True,
+    }
 
 
 def _across(level: float, words: str) -> dict[str, Any]:
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level}
-    label = {"xref": "paper", "x": 1, "xanchor": "right", "y": level, "yanchor": "bottom", "text": words, "showarrow": False}
+    label = {
+        "xref": "paper",
+        "x": 1,
+        "xanchor": "right",
+        "y": level,
+        "yanchor": "bottom",
+        "text": words,
+        "showarrow": False,
+    }
     return {"shapes": [line | {"line": {"dash": "dash", "width": 1.2, "color": "@muted"}}], "annotations": [label]}
 
 

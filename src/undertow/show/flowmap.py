@@ -20,7 +20,8 @@ __all__ = ["flow_map"]
 
 NOTE = (
     "The gradient starts at the loss and runs down to the input. The wider and stronger a connection, the more of it "
-    "came along; each step of the scale is a decade, a factor of ten. Bars say what each part took (left) or added (right)."
+    "came along; each step of the scale is a decade, a factor of ten. Bars say what each part took (left) or added "
+    "(right)."
 )
 
 
@@ -70,7 +71,9 @@ def _kinds(topology: Topology, known: Mapping[str, str]) -> dict[str, str]:
     for operation in topology.operations:
         if operation.module and operation.name != "AccumulateGrad":
             made.setdefault(operation.module, []).append(short_operation(operation.name))
-    return {module: ", ".join(dict.fromkeys(names)) for module, names in made.items() if len(set(names)) == 1} | dict(known)
+    return {module: ", ".join(dict.fromkeys(names)) for module, names in made.items() if len(set(names)) == 1} | dict(
+        known
+    )
 
 
 def _leaf(operation: str, leaf: str) -> str:
@@ -84,6 +87,7 @@ def _moment(moment: Moment, graph: int) -> dict[str, Any]:
         "graph": graph,
         "loss": number(moment.seen.loss) if not math.isnan(moment.seen.loss) else "",
         "start": _decades(started(flow)),
+        "head": moment.seen.head.operations,
         "seeds": [_decades(seed / flow.scale) for seed in flow.seeds],
         "norms": _all(flow.cotangents),
         "flows": _all(flow.contributions),

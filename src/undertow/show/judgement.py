@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 
 from undertow.diagnose.finding import Finding, Review
 from undertow.engine.flow import Attribution
 from undertow.show.blocks import Bar, Bars, Block, Decades, Facts, Listing, Text, Verdict
-from undertow.show.moments import Moment, moments
-from undertow.show.words import TERMS, VERDICTS, plain, short_operation
+from undertow.show.moments import Moment, moments, named_weight
+from undertow.show.words import TERMS, VERDICTS, plain, sentence, short_operation
 from undertow.store.run import Run
 
 __all__ = ["account", "judgement"]
@@ -21,15 +22,18 @@ def judgement(run: Run, review: Review) -> list[Block]:
     """The verdict, its cause with the evidence, and what to do."""
     blocks: list[Block] = [_verdict(review)]
     if review.cause is not None:
-        blocks += _cause(review.cause)
-        if review.cause.family == "signal":
-            blocks += [account(moment) for moment in moments(run, review.cause)[:1] if moment.account is not None]
-        blocks += _aftermath(review.cause)
+        accounts = list(_account_of(run, review.cause))
+        if (
+            sentence(review.cause.message) not in sentence(review.summary)
+            and review.cause.message not in review.summary
+        ):
+            blocks.append(Text("What was seen", paragraphs=(sentence(review.cause.message),)))
+        blocks += [*_evidence(review.cause, tables=not accounts), *accounts, *_aftermath(review.cause)]
     others = [finding for finding in review.findings if finding is not review.cause]
     blocks += _findings("It could also be this", review.apart, others)
     blocks += _findings("Worth knowing", "Faults that this run survives.", review.remarks)
     if review.notes:
-        blocks.append(Listing("Limits of this review", items=tuple(("", note) for note in review.notes)))
+        blocks.append(Listing("Limits of this review", items=tuple(("", sentence(note)) for note in review.notes)))
     return blocks
 
 
@@ -37,7 +41,7 @@ def _verdict(review: Review) -> Verdict:
     cause = review.cause
     return Verdict(
         title=VERDICTS[review.verdict],
-        note=review.summary,
+        note=sentence(review.summary),
         verdict=review.verdict,
         code=cause.code if cause else "",
         name=cause.name if cause else "",
@@ -49,12 +53,29 @@ def _place(finding: Finding) -> tuple[str, ...]:
     return tuple(filter(None, (finding.module, short_operation(finding.operation), finding.source)))
 
 
-def _cause(cause: Finding) -> Iterator[Block]:
-    yield Text("What was seen", paragraphs=(cause.message,))
-    numbers = [(key, plain(value)) for key, value in cause.evidence.items() if not isinstance(value, Mapping)]
-    tables = [(key, _pairs(value)) for key, value in cause.evidence.items() if isinstance(value, Mapping) and value]
-    if numbers or tables:
-        yield Facts("The evidence", rows=tuple(numbers + tables))
+def _account_of(run: Run, cause: Finding) -> Iterator[Decades]:
+    """The account of the gradient that the evidence is about, if it is about one."""
+    for moment in moments(run, cause)[:1]:
+        if moment.account is not None and named_weight(moment.seen.flow, cause):
+            yield account(moment)
+
+
+def _evidence(cause: Finding, *, tables: bool) -> Iterator[Facts]:
+    """The facts, without words that are told elsewhere; short tables on request."""
+    told = f"{cause.message} {cause.advice}"
+    facts = {key.replace("_", " "): value for key, value in cause.evidence.items()}
+    rows = [
+        (key, plain(value)) for key, value in facts.items() if not isinstance(value, Mapping) and not _in(told, value)
+    ]
+    if tables:
+        rows += [(key, _pairs(value)) for key, value in facts.items() if isinstance(value, Mapping) and value]
+    if rows:
+        yield Facts("The evidence", rows=tuple(rows))
+
+
+def _in(told: str, value: object) -> bool:
+    """Whether a fact is a sentence that is told already; names and numbers may be told twice."""
+    return isinstance(value, str) and " " in value and value in told
 
 
 def _pairs(table: Mapping[str, object]) -> str:
@@ -64,9 +85,9 @@ def _pairs(table: Mapping[str, object]) -> str:
 
 def _aftermath(cause: Finding) -> Iterator[Block]:
     if cause.advice:
-        yield Text("What to do", paragraphs=(cause.advice,))
+        yield Text("What to do", paragraphs=(sentence(cause.advice),))
     if cause.symptoms:
-        items = tuple((f"{symptom.code} {symptom.name}", symptom.message) for symptom in cause.symptoms)
+        items = tuple((f"{symptom.code} {symptom.name}", sentence(symptom.message)) for symptom in cause.symptoms)
         yield Listing("Explained by this cause", "Seen as well, and expected to go with it.", items)
 
 
@@ -78,7 +99,7 @@ def _findings(title: str, note: str, findings: Sequence[Finding]) -> Iterator[Bl
 
 def _sentence(finding: Finding) -> str:
     place = " · ".join(_place(finding))
-    return " ".join(filter(None, (finding.message, f"({place})" if place else "", finding.advice)))
+    return " ".join(filter(None, (sentence(finding.message), f"({place})" if place else "", sentence(finding.advice))))
 
 
 def account(moment: Moment) -> Decades:
@@ -87,7 +108,7 @@ def account(moment: Moment) -> Decades:
         raise ValueError(f"the pass of step {moment.seen.step} gave no parameter a finite gradient to account for")
     return Decades(
         title="Where the gradient gained and lost its size",
-        note=f"{TERMS['decade']} Every account sums to the same total, exactly.",
+        note=f"At step {moment.seen.step:,}. {TERMS['decade']} Every account sums to the same total, exactly.",
         target=moment.target,
         total=moment.account.total,
         accounts=tuple(_accounts(moment.account)),
@@ -97,13 +118,16 @@ def account(moment: Moment) -> Decades:
 def _accounts(attribution: Attribution) -> Iterator[Bars]:
     yield _bars("operation", {short_operation(name): brought for name, brought in attribution.by_operation().items()})
     yield _bars("module", {name or "(outside modules)": brought for name, brought in attribution.by_module().items()})
-    lines = {name or "(line not recorded)": brought for name, brought in attribution.by_source().items()}
+    lines = attribution.by_source()
+    short = {name: PurePath(name).name or "(line not recorded)" for name in lines}
+    names = short if len(set(short.values())) == len(short) else {name: name for name in lines}
     if len(lines) > 1:
-        yield _bars("line", lines)
+        yield _bars("line", {names[name]: brought for name, brought in lines.items()})
 
 
 def _bars(by: str, sums: Mapping[str, float]) -> Bars:
     ranked = sorted(sums.items(), key=lambda item: -abs(item[1]))
     kept = [item for item in ranked[:MOST_BARS] if abs(item[1]) >= SMALLEST]
     rows = tuple(Bar(label, brought) for label, brought in sorted(kept, key=lambda item: item[1]))
-    return Bars(by, rows, len(ranked) - len(kept), sum(brought for _, brought in ranked[len(kept) :]))
+    rest = sum(brought for _, brought in ranked[len(kept) :])
+    return Bars(by, rows, len(ranked) - len(kept) if abs(rest) >= SMALLEST else 0, rest)

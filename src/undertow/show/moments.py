@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from undertow.diagnose.finding import Finding
@@ -10,7 +11,12 @@ from undertow.engine.flow import Attribution, Flow
 from undertow.store.records import Pass
 from undertow.store.run import Run
 
-__all__ = ["Moment", "moments", "started"]
+__all__ = ["Moment", "moments", "named_weight", "started"]
+
+CAUSE = "where the cause was seen"
+
+ALIKE = 1.0
+"""Decades within which two gradients count as alike."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +36,31 @@ class Moment:
 
 
 def moments(run: Run, cause: Finding | None) -> list[Moment]:
-    """The passes to show, the worst first: for each site the worst, the first and the last."""
-    wanted = "" if cause is None else str(cause.evidence.get("parameter", ""))
+    """The passes to show: where the cause was seen, then of each site the furthest from the loss, first and last."""
+    step = None if cause is None else cause.evidence.get("step")
     found = []
     for site in sorted({seen.site for seen in run.passes}):
         source = run.sites[site].source if len(run.sites) > site else ""
-        for why, seen in _chosen([seen for seen in run.passes if seen.site == site]).items():
-            target = wanted if _reached(seen.flow, wanted) else furthest(seen.flow)
+        for why, seen in _chosen([seen for seen in run.passes if seen.site == site], step):
+            target = named_weight(seen.flow, cause) or furthest(seen.flow)
             account = seen.flow.attribute(target) if target else None
-            found.append(Moment(seen, why, source, target, account))
-    return sorted(found, key=lambda moment: -_badness(moment.seen.flow))
+            found.append(Moment(seen, ", ".join(why), source, target, account))
+    return sorted(found, key=lambda moment: (CAUSE not in moment.why, -_badness(moment.seen.flow)))
 
 
-def _chosen(passes: list[Pass]) -> dict[str, Pass]:
+def _chosen(passes: list[Pass], step: object) -> Iterator[tuple[list[str], Pass]]:
+    """The passes that have a reason to be shown, with their reasons."""
     worst = max(passes, key=lambda seen: _badness(seen.flow))
-    reasons: dict[int, list[str]] = {}
-    for why, seen in (("first", passes[0]), ("worst", worst), ("last", passes[-1])):
-        reasons.setdefault(id(seen), []).append(why)
-    by_id = {id(seen): seen for seen in passes}
-    return {", ".join(why): by_id[key] for key, why in reasons.items()}
+    reasons = [("first", passes[0]), ("furthest from the loss", worst), ("last", passes[-1])]
+    reasons += [(CAUSE, seen) for seen in passes if seen.step == step][:1]
+    for seen in dict.fromkeys(id(seen) for _, seen in reasons):
+        yield [why for why, other in reasons if id(other) == seen], next(s for _, s in reasons if id(s) == seen)
+
+
+def named_weight(flow: Flow, cause: Finding | None) -> str:
+    """The parameter that the evidence for a cause names, if any gradient reached it; empty otherwise."""
+    words = [word for word in cause.evidence.values() if isinstance(word, str)] if cause is not None else []
+    return next((word for word in words if _reached(flow, word)), "")
 
 
 def started(flow: Flow) -> float:
@@ -57,14 +69,24 @@ def started(flow: Flow) -> float:
 
 
 def furthest(flow: Flow) -> str:
-    """The weight whose gradient is the most decades away from the loss's; empty where none had any."""
+    """The weight whose gradient is the most decades away from the loss's; empty where none had any.
+
+    Of weights that are within a decade of that one, the one nearest the input: its account tells most.
+    """
     sizes = {name: flow.cotangents[index] for name, index in flow.topology.leaves().items()}
     usable = {name: size for name, size in sizes.items() if size > 0 and math.isfinite(size)}
     operations = flow.topology.operations
     leaves = flow.topology.leaves()
     weights = {name: size for name, size in usable.items() if max(map(len, operations[leaves[name]].shapes)) > 1}
     pool = weights or usable
-    return max(pool, key=lambda name: abs(math.log10(pool[name]) - _log(started(flow))), default="")
+    away = {name: abs(math.log10(size) - _log(started(flow))) for name, size in pool.items()}
+    alike = [name for name in pool if away[name] >= max(away.values()) - ALIKE]
+    return max(alike, key=lambda name: _user(flow, leaves[name]), default="")
+
+
+def _user(flow: Flow, leaf: int) -> int:
+    """How far from the loss a leaf is used, by the operation nearest the loss that uses it."""
+    return min((flow.topology.edges[edge].sender for edge in flow.arriving[leaf]), default=0)
 
 
 def _reached(flow: Flow, name: str) -> bool:

@@ -6,17 +6,16 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from undertow.diagnose.finding import Review
 from undertow.errors import StoreError
 from undertow.show.blocks import Bars, Block, Figure
-from undertow.show.report import report
-from undertow.show.words import TERMS, decades
+from undertow.show.report import judged, pictures
+from undertow.show.words import TERMS, decades, distance
 from undertow.store.run import Run
 
 __all__ = ["write_report"]
@@ -45,24 +44,33 @@ def write_report(run: Run, review: Review, path: str | Path) -> Path:
 
 
 def _page(run: Run, review: Review) -> str:
-    blocks = report(run, review)
-    return _environment().get_template("report.html.j2").render(
-        run=run,
-        review=review,
-        blocks=blocks,
-        plotly=Markup(get_plotlyjs()) if any(isinstance(block, Figure) for block in blocks) else "",
-        styles=Markup("\n".join(map(_shipped, STYLES))),
-        scripts=Markup("\n".join(map(_shipped, SCRIPTS))),
-        version=_version(),
-        terms=TERMS,
+    verdict, *grounds = judged(run, review)
+    shown = pictures(run, review)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            review=review,
+            verdict=verdict,
+            grounds=grounds,
+            shown=shown,
+            plotly=Markup(get_plotlyjs()) if any(isinstance(block, Figure) for block in shown) else "",
+            styles=Markup("\n".join(map(_shipped, STYLES))),
+            scripts=Markup("\n".join(map(_shipped, SCRIPTS))),
+            version=_version(),
+            terms=TERMS,
+        )
     )
 
 
 @lru_cache
 def _environment() -> Environment:
     loader = PackageLoader("undertow.show", "templates")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"decades": decades, "kind": _kind, "widest": _widest}
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"decades": decades, "distance": distance, "kind": _kind, "prose": _prose, "widest": _widest}
     return environment
 
 
@@ -77,8 +85,16 @@ def _kind(block: Block) -> str:
 
 def _widest(bars: Bars) -> float:
     """The longest bar of an account, so that the others can be drawn against it."""
-    sizes = [abs(bar.decades) for bar in bars.rows] + [abs(bars.rest)]
+    sizes = [abs(bar.decades) for bar in bars.rows]
     return max([size for size in sizes if size < float("inf")], default=0.0) or 1.0
+
+
+def _prose(text: str) -> Markup:
+    """A sentence with what stands between backticks set as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _version() -> str:

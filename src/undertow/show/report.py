@@ -16,7 +16,7 @@ from undertow.show.words import duration, number, plain
 from undertow.store.records import OptimizerState, Parameter, Updates
 from undertow.store.run import Run
 
-__all__ = ["report"]
+__all__ = ["judged", "pictures", "report"]
 
 TIMES = {"seconds", "observing"}
 FACTS = {
@@ -51,10 +51,18 @@ MOST_EVENTS = 30
 
 def report(run: Run, review: Review) -> list[Block]:
     """Everything there is to show of a run, the verdict first."""
+    return [*judged(run, review), *pictures(run, review)]
+
+
+def judged(run: Run, review: Review) -> list[Block]:
+    """The judgement; the account that belongs to its evidence comes under the flow map instead."""
+    return [block for block in judgement(run, review) if not isinstance(block, Decades)]
+
+
+def pictures(run: Run, review: Review) -> list[Block]:
+    """What a report shows after the judgement: the flow map, the account, the figures, the particulars."""
     shown = moments(run, review.cause)
-    judged = judgement(run, review)
-    blocks = [block for block in judged if not isinstance(block, Decades)]
-    return [*blocks, *_flow(run, review, shown), *_pictures(run, review, shown), *_particulars(run)]
+    return [*_flow(run, review, shown), *_drawn(run, review, shown), *_particulars(run)]
 
 
 def _flow(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
@@ -70,7 +78,7 @@ def _flow(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
         yield account(told)
 
 
-def _pictures(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
+def _drawn(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
     yield from figures.losses(run, review)
     yield from figures.depth(run)
     yield from figures.gradients(run)
@@ -82,7 +90,9 @@ def _particulars(run: Run) -> Iterator[Block]:
     if run.parameters:
         yield _parameters(run)
     if run.events:
-        items = tuple((f"step {e.step:,}: {EVENTS.get(e.kind, e.kind)}", _told(e.facts)) for e in run.events[:MOST_EVENTS])
+        items = tuple(
+            (f"step {e.step:,}: {EVENTS.get(e.kind, e.kind)}", _told(e.facts)) for e in run.events[:MOST_EVENTS]
+        )
         more = f" The first {MOST_EVENTS} of {len(run.events)}." if len(run.events) > MOST_EVENTS else ""
         yield Listing("Events", f"Things that happened once.{more}", items)
     yield Facts("This run", rows=(*_facts(run), *map(_optimizer, run.optimizers)))
@@ -123,8 +133,8 @@ def _parameters(run: Run) -> Table:
     return Table(
         title="Parameters",
         note=(
-            "In the order of the model. Norms are overall sizes at the last sampled step; the update ratio is how far that "
-            "step moved the parameter, over its size; silent is the share of entries whose gradient was exactly zero."
+            "In the order of the model. Norms are overall sizes at the last sampled step; the update ratio is how far "
+            "that step moved the parameter, over its size; silent is the share of entries whose gradient was zero."
         ),
         columns=("parameter", "kind", "shape", "held by", "weight norm", "gradient norm", "update ratio", "silent"),
         rows=tuple(_parameter(run, number, p, last) for number, p in enumerate(run.parameters)),

@@ -79,7 +79,11 @@ def _listing(block: Listing) -> RenderableType:
 
 
 def _decades(block: Decades) -> RenderableType:
-    head = Line.assemble((block.target, "bold"), f": {decades(block.total)} decades from the loss to here ", ("(−1 is ten times smaller)", "dim"))
+    head = Line.assemble(
+        (block.target, "bold"),
+        f": {decades(block.total)} decades from the loss to here ",
+        ("(−1 is ten times smaller)", "dim"),
+    )
     return _headed(block, [head, Columns([_account(bars) for bars in block.accounts[:2]], padding=(0, 4))])
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from undertow.engine.graph import Topology
+from undertow.engine.plan import ISOMETRIES
 from undertow.show.words import short_operation
 
 __all__ = ["Group", "module_of", "opened", "tree"]
@@ -19,8 +20,6 @@ CROWDED = 12
 FAN = 12
 READABLE = 25
 """How many boxes a map starts with, at most."""
-
-Item = "Group | int"
 
 
 @dataclass
@@ -64,9 +63,9 @@ def tree(topology: Topology, kinds: Mapping[str, str]) -> Group:
 
 
 def _from_the_loss(topology: Topology) -> list[int]:
-    """Sweep order, but each leaf right behind the first operation that uses it."""
+    """Sweep order, but each leaf right behind the last operation that uses it."""
     place = {index: (index, 0) for index in range(len(topology))}
-    for edge in reversed(topology.edges):
+    for edge in topology.edges:
         if topology.operations[edge.receiver].name == "AccumulateGrad":
             place[edge.receiver] = (edge.sender, 1 + edge.position)
     return sorted(place, key=lambda index: place[index])
@@ -83,20 +82,49 @@ def _group_at(path: str, by_path: dict[str, Group], kinds: Mapping[str, str]) ->
 def _folded(group: Group, topology: Topology) -> Group:
     while len(group.items) == 1 and isinstance(only := group.items[0], Group) and group.path:
         group = Group(f"{group.name}.{only.name}", only.path, only.kind, only.items)
-    items: list[Group | int] = [_folded(item, topology) if isinstance(item, Group) else item for item in group.items]
+    items = [_folded(item, topology) if isinstance(item, Group) else item for item in _untangled(group.items, topology)]
     if len(items) > CROWDED:
         runs = [list(run) for _, run in groupby(items, key=lambda item: isinstance(item, Group))]
         items = [item for run in runs for item in _bundled(run, len(items), topology)]
-    return Group(group.name, group.path, group.kind, items)
+    return Group(group.name, group.path, group.kind, _chunked(items, topology) if len(items) > READABLE + 2 else items)
+
+
+def _untangled(items: list[Group | int], topology: Topology) -> list[Group | int]:
+    """Containers that are no step of their own, such as a list of layers with functions between them, give way to
+    what they hold, so that the order is the order of the flow."""
+    for item in items:
+        if (
+            isinstance(item, Group)
+            and item.path
+            and len(item.groups()) == len(item.items)
+            and _torn(item, items, topology)
+        ):
+            held = [replace(inner, name=f"{item.name}.{inner.name}") for inner in item.groups()]
+            rest = [other for other in items if other is not item]
+            return _untangled(sorted([*rest, *held], key=lambda one: _span(one, topology)), topology)
+    return items
+
+
+def _torn(group: Group, items: list[Group | int], topology: Topology) -> bool:
+    """Whether something else comes between the first and the last operation of a group."""
+    first, last = _span(group, topology)
+    spans = [_span(item, topology) for item in items if item is not group]
+    return any(first < start < last for start, _ in spans)
+
+
+def _span(item: Group | int, topology: Topology) -> tuple[int, int]:
+    inside = [item] if isinstance(item, int) else list(item.operations())
+    steps = [index for index in inside if topology.operations[index].name != "AccumulateGrad"]
+    return min(steps or inside), max(steps or inside)
 
 
 def _bundled(run: list[Group | int], crowd: int, topology: Topology) -> Sequence[Group | int]:
     modules = isinstance(run[0], Group)
     if modules and crowd <= READABLE:
         return run
-    if len(run) > FAN:
+    if modules or crowd == len(run):
         return _chunked(run, topology)
-    return run if modules or len(run) < 3 else [_bundle(run, topology)]
+    return run if len(run) < 3 else [_bundle(_chunked(run, topology), topology)]
 
 
 def _chunked(run: list[Group | int], topology: Topology) -> list[Group | int]:
@@ -109,27 +137,39 @@ def _chunked(run: list[Group | int], topology: Topology) -> list[Group | int]:
     return [_bundle(_chunked(part, topology), topology) for part in parts]
 
 
-def _bundle(items: list[Group | int], topology: Topology) -> Group:
-    group = Group("", items=items)
-    operations = [topology.operations[index] for index in group.operations()]
-    ends = _end(items[-1], 1), _end(items[0], 0)
-    if all(ends):
-        first, last = ends
-        return Group(f"{first} … {last}", kind=f"{_count(items)} modules", items=items)
-    common = Counter(short_operation(operation.name) for operation in operations).most_common(3)
-    more = ", …" if len({operation.name for operation in operations}) > len(common) else ""
-    return Group(", ".join(name for name, _ in common) + more, kind=f"{len(operations)} operations", items=items)
+def _bundle(items: list[Group | int], topology: Topology) -> Group | int:
+    if len(items) == 1:
+        return items[0]
+    ends = [path for path in map(_ends, reversed(items)) if path]
+    if ends:
+        first, last = ends[0][1], ends[-1][0]
+        name = first if first == last else f"{first} … {last}"
+        return Group(name, kind=_modules(sum(map(_count, items))), items=items)
+    names = [topology.operations[index].name for index in Group("", items=items).operations()]
+    telling = [name for name in names if name not in ISOMETRIES and name != "AccumulateGrad"] or names
+    common = [short_operation(name) for name, _ in Counter(telling).most_common(3)]
+    more = ", …" if len(set(names)) > len(common) else ""
+    return Group(", ".join(common) + more, kind=f"{len(names)} operations", items=items)
 
 
-def _end(item: Group | int, side: int) -> str:
-    """The path of the first (1) or last (0) module of an item; empty where it is no module."""
+def _ends(item: Group | int) -> tuple[str, str] | None:
+    """The paths of the modules nearest the loss and nearest the input in an item; none where it is no module."""
     if isinstance(item, int):
-        return ""
-    return item.path or (_end(item.items[-1 if side else 0], side) if item.items else "")
+        return None
+    if item.path:
+        return item.path, item.path
+    inside = [ends for ends in map(_ends, item.items) if ends]
+    return (inside[0][0], inside[-1][1]) if inside else None
 
 
-def _count(items: Sequence[Group | int]) -> int:
-    return sum(1 if isinstance(item, int) or item.path else _count(item.items) for item in items)
+def _modules(count: int) -> str:
+    return f"{count} modules" if count > 1 else "with what surrounds it"
+
+
+def _count(item: Group | int) -> int:
+    if isinstance(item, int):
+        return 0
+    return 1 if item.path else sum(map(_count, item.items))
 
 
 def opened(root: Group, weight: Mapping[int, float], cause: str) -> list[Group]:
@@ -137,9 +177,9 @@ def opened(root: Group, weight: Mapping[int, float], cause: str) -> list[Group]:
     shown, chosen = len(root.items), [root]
     waiting = [(1, group) for group in root.groups()]
     while waiting:
-        waiting.sort(key=lambda entry: _urgency(*entry, weight, cause))
+        waiting.sort(key=lambda entry: _urgency(entry[0], entry[1], weight, cause))
         depth, group = waiting.pop(0)
-        if not group.groups():
+        if not any(map(_holds_modules, group.groups())):
             continue
         shown += len(group.items) - 1
         if shown > READABLE:
@@ -147,6 +187,10 @@ def opened(root: Group, weight: Mapping[int, float], cause: str) -> list[Group]:
         chosen.append(group)
         waiting += [(depth + 1, inner) for inner in group.groups()]
     return chosen
+
+
+def _holds_modules(group: Group) -> bool:
+    return bool(group.path) or any(map(_holds_modules, group.groups()))
 
 
 def _urgency(depth: int, group: Group, weight: Mapping[int, float], cause: str) -> tuple[bool, int, float]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["TERMS", "VERDICTS", "decades", "duration", "number", "plain", "short_operation"]
+__all__ = ["TERMS", "VERDICTS", "decades", "distance", "duration", "number", "plain", "sentence", "short_operation"]
 
 VERDICTS = {
     "sick": "This network is not learning as it should",
@@ -44,6 +44,21 @@ def decades(value: float) -> str:
     return f"{rounded:+.2f}".replace("-", "−") if abs(rounded) < 9.995 else f"{rounded:+.1f}".replace("-", "−")
 
 
+def distance(value: float) -> str:
+    """Decades between two sizes, in words: `2.00 decades smaller (about 100 times)`."""
+    return (
+        f"{decades(abs(value))[1:]} decades {'smaller' if value < 0 else 'larger'} (about {_times(abs(value))} times)"
+    )
+
+
+def _times(power: float) -> str:
+    if power >= 15:
+        return f"10^{power:.0f}"
+    thousands = min(int(power) // 3, 4)
+    word = ("", " thousand", " million", " billion", " trillion")[thousands]
+    return f"{float(f'{10 ** (power - 3 * thousands):.2g}'):g}{word}"
+
+
 def duration(seconds: float) -> str:
     """A time span in its two largest units."""
     if not math.isfinite(seconds):
@@ -66,6 +81,13 @@ def plain(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(plain, value))
     return str(value)
+
+
+def sentence(text: str) -> str:
+    """Words as a sentence: a capital first, unless a name stands there, and a full stop."""
+    first, _, _ = text.partition(" ")
+    opened = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    return opened + "." if opened[-1:].isalnum() or opened[-1:] in ")`" else opened
 
 
 def short_operation(name: str) -> str:

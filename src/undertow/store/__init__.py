@@ -13,7 +13,7 @@ from undertow.store.records import (
     Target,
     Updates,
 )
-from undertow.store.run import Run, list_runs
+from undertow.store.run import Run, list_runs, run_folders
 
 __all__ = [
     "Activation",
@@ -29,4 +29,5 @@ __all__ = [
     "Target",
     "Updates",
     "list_runs",
+    "run_folders",
 ]

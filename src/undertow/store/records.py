@@ -56,7 +56,8 @@ class Parameter:
         trainable: Whether it requires a gradient.
         optimizer: Number of the optimizer that holds it; -1 for none.
         module: Path of the module it belongs to.
-        kind: Class of that module, such as `Linear`; empty for a bare tensor.
+        kind: Class of that module, such as `Linear`; `Tensor` for a tensor that a module keeps without
+            registering it; empty for a tensor of no module.
         used: Whether its module was called in a forward pass that was seen; bare tensors count as used.
     """
 

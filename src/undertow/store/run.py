@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sqlite3
 from collections.abc import Iterator
 from functools import cached_property
@@ -30,7 +32,7 @@ from undertow.store.records import (
 )
 from undertow.store.writer import DATABASE, FORMAT
 
-__all__ = ["Run", "list_runs"]
+__all__ = ["Run", "list_runs", "run_folders"]
 
 
 class Run:
@@ -60,6 +62,23 @@ class Run:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def state(self) -> str:
+        """How it ended: `finished`, `interrupted`, `exception`; `running` if it still goes on, `killed` if it does not."""
+        state = str(self.meta.get("state", "killed"))
+        return "killed" if state == "running" and not self._alive() else state
+
+    def _alive(self) -> bool:
+        if self.meta.get("host") != socket.gethostname():
+            return True
+        try:
+            os.kill(self.meta["pid"], 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
 
     @property
     def steps(self) -> int:
@@ -118,7 +137,7 @@ class Run:
         return [Event(step, kind, json.loads(facts)) for step, kind, facts in rows]
 
     def __repr__(self) -> str:
-        return f"Run({self.name!r}, {self.steps} steps, {self.meta.get('state', 'unknown')})"
+        return f"Run({self.name!r}, {self.steps} steps, {self.state})"
 
     def _padded(self, values: Any) -> Any:
         return np.concatenate([values, np.full(len(self.parameters) - len(values), np.nan)])
@@ -179,7 +198,12 @@ def _numbers(facts: dict[str, Any], *names: str) -> dict[str, Any]:
     return plain | {name: float(plain[name]) for name in names}
 
 
-def list_runs(folder: str | Path) -> list[Run]:
+def run_folders(below: str | Path) -> list[Path]:
+    """The folders below another that hold a run, the latest last."""
+    found = sorted(Path(below).glob(f"*/{DATABASE}"), key=lambda path: path.stat().st_mtime)
+    return [path.parent for path in found]
+
+
+def list_runs(below: str | Path) -> list[Run]:
     """The runs kept below a folder, the latest last; folders that hold none are passed over."""
-    found = sorted(Path(folder).glob(f"*/{DATABASE}"), key=lambda path: path.stat().st_mtime)
-    return [Run(path.parent) for path in found]
+    return [Run(folder) for folder in run_folders(below)]

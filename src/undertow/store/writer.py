@@ -53,6 +53,11 @@ class Writer:
     def commit(self) -> None:
         self._db.execute("COMMIT")
 
+    def abandon(self) -> None:
+        """Undo what was not committed, if a fault came in between."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
     def sites(self, sources: Sequence[str]) -> None:
         self._db.executemany("INSERT OR REPLACE INTO sites VALUES (?, ?)", [*enumerate(sources)])
 

@@ -1,1 +1,1 @@
-"""The checks, by family."""
+"""The checks, by family: one module a family, each diagnosis one function."""

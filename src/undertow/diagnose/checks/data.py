@@ -54,7 +54,7 @@ def unscaled_inputs(case: Case) -> Found:
         "mean": scale.mean,
         "spread_ratio": ratio,
         "unequal": f", its features' spreads {ratio:.0f}-fold apart" if ratio > UNEQUAL else "",
-        "harm": case.harm(0.95, 0.3, 0.1),
+        "harm": case.harm(0.95, 0.3, 0.1, 0.6),
     }
 
 

@@ -33,6 +33,7 @@ VIEWS = frozenset(
 CLAMPS = frozenset({"ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0", "AddBackward0", "MulBackward0"})
 SQUASHING = {"SoftmaxBackward0": "softmax", "SigmoidBackward0": "sigmoid"}
 APPLIES = {"LogSoftmaxBackward0": "softmax", "BinaryCrossEntropyWithLogitsBackward0": "sigmoid"}
+LOG_LIKELIHOODS = {"NllLossBackward0": "NLLLoss", "NllLoss2DBackward0": "NLLLoss", "KlDivBackward0": "KLDivLoss"}
 COMPARISONS = frozenset(
     {"HuberLossBackward0", "L1LossBackward0", "MseLossBackward0", "SmoothL1LossBackward0", "SubBackward0"}
 )
@@ -142,10 +143,12 @@ def loss_activation_missing(case: Case) -> Found:
     for observed in _distinct(case):
         names = _names(observed)
         for index in observed.head.operations:
-            if names[index] in {"NllLossBackward0", "NllLoss2DBackward0"}:
+            if names[index] in LOG_LIKELIHOODS:
                 facts = _not_log_probabilities(observed, index)
             elif names[index] == "BinaryCrossEntropyBackward0":
                 facts = _not_probabilities(observed, index)
+            elif names[index] == "SubBackward0" and case.outcome.last < 0:
+                facts = _divergence_below_zero(observed, index)
             else:
                 continue
             if facts:
@@ -158,7 +161,7 @@ def _not_log_probabilities(observed: Pass, index: int) -> dict[str, str] | None:
     if target is None or target.operation != index or not abs(target.normalised) > 0.05:
         return None
     return {
-        "loss": "NLLLoss",
+        "loss": LOG_LIKELIHOODS[_names(observed)[index]],
         "expects": "log-probabilities",
         "producer": _said(observed, index),
         "missing": "log-softmax",
@@ -177,6 +180,22 @@ def _not_probabilities(observed: Pass, index: int) -> dict[str, str] | None:
         "producer": _said(observed, index),
         "missing": "sigmoid",
         "evidence": "nothing on the way squashes it to between 0 and 1",
+    }
+
+
+def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
+    """A Kullback-Leibler divergence (t · log t − t · input, summed), which cannot be below 0 for log-probabilities."""
+    names = _names(observed)
+    products = [below for below in _below(observed, index) if names[below] == "MulBackward0"]
+    edges = [edge for edge in observed.flow.topology.edges if edge.sender in (index, *products)]
+    if len(products) != 1 or len(edges) != 2 or not {names[b] for b in _below(observed, products[0])} <= NOT_PROBABILITIES:
+        return None
+    return {
+        "loss": "KLDivLoss",
+        "expects": "log-probabilities",
+        "producer": _said(observed, products[0]),
+        "missing": "log-softmax",
+        "evidence": "the divergence fell below 0, which it cannot between probabilities",
     }
 
 

@@ -40,7 +40,8 @@ def non_finite_birth(case: Case) -> Found:
     if facts is None:
         return
     grew = _grew(case)
-    yield facts | {"loss_grew": grew, "onset": "later" if grew > 10 else "start", "harm": 0.98 if grew <= 10 else 0.6}
+    own = facts["phase"] == "data" or _by_domain(str(facts["operation"]))
+    yield facts | {"loss_grew": grew, "onset": "start" if own else "later", "harm": 0.98 if own or grew <= 10 else 0.6}
 
 
 def _born(case: Case) -> Iterator[dict[str, Any]]:
@@ -81,6 +82,14 @@ def _ranges(inputs: dict[str, Any]) -> str:
             zeros = f", {facts['zeros']} zeros" if facts.get("zeros") else ""
             told.append(f"{name} between {float(facts['low']):.3g} and {float(facts['high']):.3g}{zeros}")
     return "; ".join(told) or "finite inputs"
+
+
+DOMAIN = ("Acos", "Asin", "Atanh", "Div", "Log", "Norm", "LinalgVectorNorm", "Pow", "Reciprocal", "Rsqrt", "Sqrt", "Std", "Var", "Xlogy")
+"""Operations that make non-finite out of ordinary numbers, where their definition ends."""
+
+
+def _by_domain(operation: str) -> bool:
+    return operation.startswith(DOMAIN) and not operation.startswith(("LogSoftmax", "Logsumexp"))
 
 
 def _remedy(kind: str) -> str:

@@ -17,6 +17,9 @@ __all__: list[str] = []
 DECADES = 3.0
 """A first layer that is asked to move a thousand times less than the last one, relative to its size."""
 
+DECADES_STALLED = 2.0
+"""The same where the loss stands still as well."""
+
 FEWEST = 4
 """Layers needed to speak of a trend over depth."""
 
@@ -71,10 +74,10 @@ def _culprit(case: Case, observed: Pass, attribution: Attribution, sign: int) ->
 @diagnosis(
     "UT101",
     "vanishing-gradient",
-    message="the gradient of {weight} is {lost:.1f} decades below that of the layers at the loss "
-    "(relative to the weights); {operation} took {share:.1f} of them",
+    message="the gradient of {weight} is {lost:.1f} decades (powers of ten) weaker than at the loss, "
+    "relative to the weights; {operation} took {share:.1f} decades on the way",
     advice="{remedy}",
-    explains=("UT302", "UT701"),
+    explains=("UT301", "UT302", "UT701"),
     source="Hochreiter 1991; Glorot & Bengio 2010; relative scale after Philipp, Song & Carbonell 2017, arXiv:1712.05577",
 )
 def vanishing_gradient(case: Case) -> Found:
@@ -94,9 +97,9 @@ def vanishing_gradient(case: Case) -> Found:
     width (He or Xavier initialisation), depth without skips or normalisation (add them), many time steps (gates).
     """
     for onset, observed in _moments(case):
-        found = _vanished(case, observed) or _forgotten(case, observed)
+        found = _vanished(case, observed) or _forgotten(case, observed) or _silenced(case, observed)
         if found:
-            yield found | {"onset": onset, "harm": case.harm(1.0, 0.6, 0.2)}
+            yield found | {"onset": onset, "harm": case.harm(1.0, 0.6, 0.2, 0.6)}
             return
 
 
@@ -109,13 +112,39 @@ def _moments(case: Case) -> Iterator[tuple[str, Pass]]:
 
 def _vanished(case: Case, observed: Pass) -> dict[str, object] | None:
     trend = _trend(case, observed)
-    if trend is None or trend[0] < DECADES or trend[1] > -0.6:
+    enough = DECADES_STALLED if case.failed else DECADES
+    if trend is None or trend[0] < enough or trend[1] > -0.6:
         return None
     lost, steady, weight = trend
     attribution = observed.flow.attribute(weight)
     culprit = _culprit(case, observed, attribution, -1)
     share = -attribution.by_operation().get(culprit["operation"], 0.0)
     facts = {"weight": weight, "lost": lost, "steadiness": steady, "share": share, "remedy": _remedy(culprit["operation"])}
+    return {**culprit, **_account(observed, attribution), **facts}
+
+
+SILENT = 5.0
+"""Decades between the gradient at the network's output and what is left of it for every weight."""
+
+
+def _silenced(case: Case, observed: Pass) -> dict[str, object] | None:
+    """Every weight is asked to move next to nothing, though the output is asked to move: weights too small throughout.
+
+    In a network of ReLUs ‖gradient‖ · ‖weight‖ is the same for all layers, so that no trend shows over depth.
+    """
+    flow = observed.flow
+    head = [flow.cotangents[index] for index in observed.head.operations if flow.cotangents[index] > 0]
+    scales = [item for item in case.relative_scales(observed) if math.isfinite(item[2])]
+    if not case.failed or not head or len(scales) < FEWEST:
+        return None
+    lost = math.log10(min(head)) - max(scale for _, _, scale in scales)
+    if lost < SILENT:
+        return None
+    weight = max(scales, key=lambda item: item[1])[0]
+    attribution = flow.attribute(weight)
+    culprit = _culprit(case, observed, attribution, -1)
+    share = -attribution.by_operation().get(culprit["operation"], 0.0)
+    facts = {"weight": weight, "lost": lost, "share": share, "remedy": _remedy(culprit["operation"])}
     return {**culprit, **_account(observed, attribution), **facts}
 
 

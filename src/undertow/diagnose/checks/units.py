@@ -84,7 +84,7 @@ def dead_units(case: Case) -> Found:
             "remedy": "Initialise weights and biases so that about half the inputs pass each unit."
             if onset == "start"
             else "Lower the learning rate, or warm up: they died during training.",
-            "harm": case.harm(1.0, 0.5, 0.2),
+            "harm": case.harm(1.0, 0.5, 0.2, 0.6),
         }
         return
 
@@ -149,6 +149,6 @@ def saturated_units(case: Case) -> Found:
             "remedy": "Make the initial weights smaller (Xavier), scale the inputs, or normalise before the activation."
             if onset == "start"
             else "Lower the learning rate: they saturated during training.",
-            "harm": case.harm(0.95, 0.5, 0.2),
+            "harm": case.harm(0.95, 0.5, 0.2, 0.6),
         }
         return

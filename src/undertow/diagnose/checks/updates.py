@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import _common
@@ -44,27 +45,30 @@ def learning_rate_too_high(case: Case) -> Found:
     ## What to do
     Lower the rate, warm up, or clip the gradient.
     """
-    early = [u for u in case.finite_updates if u.step < FIRST_STEPS]
-    ratios = [float(np.median(r)) for u in early if len(r := case.update_ratios(u))]
+    ratios = case.typical_ratios()
     losses = case.losses()
-    if not ratios or not len(losses) or not math.isfinite(losses[0]):
+    early = [ratio for step, ratio in ratios if step < case.start + FIRST_STEPS]
+    if not early or not len(losses) or not math.isfinite(losses[0]):
         return
-    ratio, jumped = max(ratios), _jump(losses)
-    peak = max((float(np.median(r)) for u in case.finite_updates if len(r := case.update_ratios(u))), default=ratio)
-    if not (ratio >= TOO_LARGE or (jumped >= 2 and peak >= TOO_LARGE / 5)):
+    jumped, peak = _jump(losses), max(ratio for _, ratio in ratios)
+    if not (max(early) >= TOO_LARGE or (jumped >= 2 and peak >= TOO_LARGE / 5)):
         return
-    rate = next((float(r) for u in early for r in u.rate if math.isfinite(r)), math.nan)
+    rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
+    late = ratios[-1][1]
+    damaged = jumped >= 2 or late >= TOO_LARGE / 2 or case.outcome.last > case.outcome.first or _grown(case) >= 3
     yield {
-        "ratio": max(ratio, peak),
+        "ratio": peak,
+        "late_ratio": late,
         "rate": rate,
         "loss_jump": jumped,
+        "weights_grown": _grown(case),
         "jump": f", and the loss rose {jumped:.3g}-fold" if jumped >= 2 else "",
-        "factor": 10.0 ** max(1, math.ceil(math.log10(max(ratio, peak) / 0.01))),
-        "harm": case.harm(0.9, 0.4 if jumped < 2 else 0.6, 0.1),
+        "factor": 10.0 ** max(1, math.ceil(math.log10(peak / 0.01))),
+        "harm": case.harm(0.9, 0.4, 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
     }
 
 
-def _jump(losses: np.ndarray) -> float:
+def _jump(losses: NDArray[np.float64]) -> float:
     """How many times its first value the loss reached in the first steps; infinite if it left the numbers."""
     first, after = abs(losses[0]), losses[1 : 2 * FIRST_STEPS]
     if not len(after) or first == 0:
@@ -72,11 +76,21 @@ def _jump(losses: np.ndarray) -> float:
     return math.inf if not np.isfinite(after).all() else float(max(after.max() / first, 1.0))
 
 
+def _grown(case: Case) -> float:
+    """How many times its first norm a typical weight matrix reached."""
+    norms = [u.weight[case.weights] for u in case.finite_updates]
+    if len(norms) < 2:
+        return 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        grown = norms[-1] / norms[0]
+    return float(np.median(grown[np.isfinite(grown)])) if np.isfinite(grown).any() else 1.0
+
+
 @diagnosis(
     "UT302",
     "learning-rate-too-low",
-    message="in {steps} steps even the most moved weight matrix can have moved by no more than {moved:.2%} of its own size",
-    advice="Multiply the learning rate by {factor:.0f} (it is {rate:g}).",
+    message="in {since} {steps} steps even the most moved weight matrix can have moved by no more than {moved:.2%} of its own size",
+    advice="{remedy}",
     explains=("UT701",),
     source="update ratio: Karpathy, CS231n notes",
 )
@@ -93,20 +107,25 @@ def learning_rate_too_low(case: Case) -> Found:
     ## What to do
     Raise the rate; look for the range where the loss falls fastest.
     """
-    ratios = [float(r.max()) for u in case.finite_updates if len(r := case.update_ratios(u))]
-    if not ratios or case.learned or case.outcome.kind == "non-finite" or case.outcome.steps < 20:
+    if case.learned or case.outcome.kind == "non-finite" or case.outcome.steps < 20:
         return
-    moved = float(np.mean(ratios)) * case.outcome.steps
+    moved, lately = case.moved(0.0), case.moved(1 / 3)
+    rates = [float(np.nanmax(u.rate)) for u in case.finite_updates if np.isfinite(u.rate).any()]
     gradients = [float(np.nanmax(u.gradient)) for u in case.finite_updates if np.isfinite(u.gradient).any()]
-    if moved > STANDING or not gradients or max(gradients) == 0:
+    if not rates or not gradients or max(gradients) == 0 or not moved > 0:
         return
-    rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
+    decayed = rates[-1] < rates[0] / 100
+    if moved > STANDING and not (decayed and lately <= STANDING / 4):
+        return
     yield {
-        "moved": moved,
+        "moved": lately if decayed else moved,
+        "since": "the last two thirds of its" if decayed and moved > STANDING else "all its",
         "steps": case.outcome.steps,
-        "rate": rate,
-        "update_ratio": float(np.mean(ratios)),
-        "factor": 10.0 ** max(1, round(math.log10(1e-3 / max(float(np.mean(ratios)), 1e-12)))),
+        "rate": rates[0],
+        "last_rate": rates[-1],
+        "remedy": f"The learning rate fell from {rates[0]:g} to {rates[-1]:.1g} too soon: stretch its schedule."
+        if decayed
+        else f"Raise the learning rate (it is {rates[0]:g}) about {10.0 ** max(1, round(-math.log10(moved))):.0f}-fold.",
         "harm": case.harm(0.9, 0.5, 0.0),
     }
 
@@ -171,11 +190,11 @@ def parameters_not_held(case: Case) -> Found:
     if not loose:
         return
     held = [p for p in case.run.parameters if p.optimizer >= 0 and p.name in reached]
-    unregistered = any("[" in p.name or "(" in p.name for p in loose)
+    unregistered = any("[" in p.name or "(" in p.name or p.kind == "Tensor" for p in loose)
     stale = ", which holds none of the parameters that are trained" if not held else ""
     remedy = "Give the optimizer model.parameters() of this very model, after it has been built."
     if unregistered:
-        remedy = "Keep the layers in an nn.ModuleList (or assign them as attributes), so that parameters() finds them."
+        remedy = "Make them nn.Parameter, or modules assigned as attributes or kept in an nn.ModuleList, so that parameters() finds them."
     yield {
         "module": _common([p.module for p in loose]),
         "count": len(loose),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 from typing import Any, Generic, TypeVar
 
+import torch
 from torch import Tensor
 
-from undertow.engine.maps import LinearMap
+from undertow.engine.maps import LinearMap, Shape
 
 __all__ = ["Algebra", "fitted"]
 
@@ -30,8 +31,8 @@ class Algebra(abc.ABC, Generic[C]):
         """Join the cotangents that reach one tensor by two paths."""
 
     @abc.abstractmethod
-    def fit(self, contribution: C, receiver: Any) -> C:
-        """Bring a contribution to the shape and dtype of the tensor it is for (PyTorch's metadata).
+    def fit(self, contribution: C, shape: Shape, dtype: torch.dtype) -> C:
+        """Bring a contribution to the shape and dtype of the tensor it is for.
 
         An operation may answer in a broadcast shape, or in the dtype that its inputs were promoted to.
         """
@@ -42,13 +43,14 @@ class Algebra(abc.ABC, Generic[C]):
 
         Raises:
             MissingRuleError: The algebra needs more than PyTorch's own product can tell.
+            SweptOnceError: The operation is a region that can only be run by PyTorch, and only once.
         """
 
 
-def fitted(contribution: Tensor, receiver: Any) -> Tensor:
-    """A tensor summed over the dimensions that were broadcast, and in the receiver's dtype."""
-    if contribution.shape != tuple(receiver.shape):
-        contribution = contribution.sum_to_size(receiver.shape)
-    if contribution.is_complex() and not receiver.dtype.is_complex:
-        contribution = contribution.real
-    return contribution if contribution.dtype == receiver.dtype else contribution.to(receiver.dtype)
+def fitted(contribution: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
+    """A tensor summed over the dimensions that were broadcast, and in another dtype; itself if it fits."""
+    if contribution.shape != shape:
+        contribution = contribution.sum_to_size(shape)
+    if contribution.dtype is dtype:
+        return contribution
+    return (contribution.real if contribution.is_complex() and not dtype.is_complex else contribution).to(dtype)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from undertow.engine.algebras.base import Algebra, fitted
 from undertow.engine.borrowed import vector_jacobian
-from undertow.engine.maps import LinearMap
+from undertow.engine.maps import LinearMap, Shape
 
 __all__ = ["Gradient"]
 
@@ -25,8 +26,8 @@ class Gradient(Algebra[Tensor]):
     def add(self, left: Tensor, right: Tensor) -> Tensor:
         return left + right
 
-    def fit(self, contribution: Tensor, receiver: Any) -> Tensor:
-        return fitted(contribution, receiver)
+    def fit(self, contribution: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
+        return fitted(contribution, shape, dtype)
 
     def borrow(self, node: Any, cotangents: list[Tensor | None]) -> tuple[Tensor | None, ...]:
         return vector_jacobian(node, cotangents)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from undertow.engine.algebras.base import Algebra, fitted
+from undertow.engine.borrowed import refuse
 from undertow.engine.calculus import CALCULUS
-from undertow.engine.maps import LinearMap
-from undertow.errors import MissingRuleError
+from undertow.engine.maps import LinearMap, Shape
 
 __all__ = ["Magnitude"]
 
@@ -30,16 +30,8 @@ class Magnitude(Algebra[Tensor]):
     def add(self, left: Tensor, right: Tensor) -> Tensor:
         return left + right
 
-    def fit(self, contribution: Tensor, receiver: Any) -> Tensor:
-        return fitted(contribution, receiver)
+    def fit(self, contribution: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
+        return fitted(contribution, shape, dtype)
 
     def borrow(self, node: Any, cotangents: list[Tensor | None]) -> tuple[Tensor | None, ...]:
-        name = type(node).__name__
-        near = ", ".join(get_close_matches(name, CALCULUS, cutoff=0.5)) or "none"
-        raise MissingRuleError(
-            f"no derivative rule for {name}\n"
-            "  A cotangent reached this operation, so the magnitude sweep behind it would be wrong.\n"
-            f'  Declare one with @undertow.derivative("{name}"), or use the gradient algebra,\n'
-            "  which borrows PyTorch's own derivative for this operation.\n"
-            f"  Nearest operations that have a rule: {near}."
-        )
+        refuse(node, "magnitude", CALCULUS)

@@ -9,6 +9,7 @@
   const place = find(".map"), details = find(".details"), select = find(".moment");
   const groups = graphs.map((graph) => Undertow.indexed(graph.tree));
   const openings = graphs.map((graph) => new Set(graph.open));
+  const HOLLOW = 6;
   const IDLE = "Point at a row or a connection, or walk with the arrow keys, to read its numbers.";
   let moment = moments[0], graph = graphs[moment.graph], open = openings[moment.graph], view = null, scale = null;
 
@@ -17,7 +18,7 @@
   const signed = (x) => (typeof x !== "number" ? x ?? "" : minus((Math.abs(x) < 0.005 ? 0 : x).toFixed(2).replace(/^(?=[1-9]|0\.(?!00$))/, "+")));
   const size = (x) => (x === null ? "exactly 0" : typeof x === "string" ? x : minus((10 ** x).toPrecision(3).replace(/\.?0+(e|$)/, "$1")));
   const percent = (x) => (Number.isNaN(x) ? "?" : x > 0 && x < 0.001 ? "<0.1 %" : `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`);
-  const below = (x) => (x === null ? "nothing" : typeof x === "string" ? x : typeof moment.start === "number" ? signed(x - moment.start) : "");
+  const below = (x) => (x === null ? "nothing" : typeof x === "string" ? (x === "infinite" ? "∞" : "NaN") : typeof moment.start === "number" ? signed(x - moment.start) : "");
 
   function element(tag, attributes = {}, ...children) {
     const made = document.createElement(tag);
@@ -35,22 +36,27 @@
   const tone = (x) => (typeof x === "string" ? Undertow.colour("bad") : x === null || typeof moment.start !== "number" ? Undertow.colour("muted") : Undertow.strength(scale.at(x - moment.start)));
   const girth = (x) => (typeof x === "string" ? 6 : x === null || typeof moment.start !== "number" ? 1.4 : scale.width(x - moment.start));
 
+  /* A skip is drawn hollow, as a pipe that goes round; where it is too thin for that, dashed. */
   function river(edge, x, squeeze) {
-    const width = Math.max(1.4, girth(edge.size) * squeeze);
-    const dashes = edge.size === null ? "1 5" : typeof edge.size === "string" ? "7 4" : edge.skip ? `${Math.max(7, width)} ${Math.max(3, width * 0.35)}` : "none";
-    const path = drawn("path", { class: "river", d: Undertow.course(edge, view.rows, x), stroke: tone(edge.size), "stroke-width": width, "stroke-dasharray": dashes, "data-from": edge.from, "data-to": edge.to });
+    const width = Math.max(1.4, girth(edge.size) * squeeze), d = Undertow.course(edge, view.rows, x);
+    const dashes = edge.size === null ? "1 5" : typeof edge.size === "string" || (edge.skip && width < HOLLOW) ? "7 4" : "none";
+    const path = drawn("path", { class: `river${edge.skip ? " skip" : ""}`, d, stroke: tone(edge.size), "stroke-width": width, "stroke-dasharray": dashes, "data-from": edge.from, "data-to": edge.to });
     path.addEventListener("pointerenter", () => tell(edgeWords(edge)));
     path.addEventListener("pointerleave", () => tell(null));
-    return path;
+    if (!edge.skip || width < HOLLOW || typeof edge.size !== "number") return [path];
+    return [path, drawn("path", { class: "bore", d, stroke: Undertow.colour("card"), "stroke-width": width - Math.max(3.6, width * 0.42) })];
   }
 
-  function station(row, x) {
-    const fill = row.type === "loss" ? tone(moment.start) : row.type === "input" ? "none" : tone(row.enters);
-    const common = { fill, stroke: Undertow.colour("card"), "stroke-width": 2 };
+  function station(row, x, squeeze) {
+    if (row.type === "loss") row.enters = moment.start;
+    if (row.type === "input") return drawn("circle", { fill: "none", stroke: Undertow.colour("muted"), "stroke-width": 1.5, cx: x(row.lane), cy: row.y, r: 5 });
+    const fill = tone(row.enters);
+    const common = { fill, stroke: row.loud ? Undertow.colour("loss") : Undertow.colour("card"), "stroke-width": row.loud ? 3 : 2 };
     const [cx, cy] = [x(row.lane), row.y];
-    if (row.type === "box") return drawn("rect", { ...common, x: cx - 9, y: cy - 9, width: 18, height: 18, rx: 5 });
+    const half = Math.max(10, (girth(row.enters) * squeeze) / 2 + 4);
+    if (row.type === "loss" || row.type === "box") return drawn("rect", { ...common, x: cx - half, y: cy - 9, width: 2 * half, height: 18, rx: 6 });
     if (row.type === "leaf") return drawn("rect", { ...common, x: cx - 5, y: cy - 5, width: 10, height: 10, transform: `rotate(45 ${cx} ${cy})` });
-    return drawn("circle", { ...common, cx, cy, r: row.type === "loss" ? 10 : 7 });
+    return drawn("rect", { ...common, x: cx - half, y: cy - 6, width: 2 * half, height: 12, rx: 6 });
   }
 
   /* rows */
@@ -71,12 +77,13 @@
 
   const badges = (row) => [
     row.fault ? element("span", { class: "badge" }, "cause") : null,
-    row.isTarget && row.type !== "head" ? element("span", { class: "badge target", title: `The account is of the gradient of ${moment.target}` }, "accounted for") : null,
+    row.isTarget && row.type !== "head" ? element("span", { class: "badge target", title: `The account is of the gradient of ${moment.target}` }, "account ends here") : null,
   ].filter(Boolean);
 
   function accounts(row, widest) {
     if (row.type === "loss") return [element("span", { class: "over" }, moment.loss ? `loss ${moment.loss}` : ""), element("span", { class: "below" }, "0")];
-    if (row.type === "input" || row.type === "head") return [];
+    if (row.type === "input") return [];
+    if (row.type === "head") return row.counted ? [element("span", { class: "here" }, signed(row.decades))] : [];
     const part = Math.min(Math.abs(row.decades) / widest, 1) * 50;
     const bar = element("span", { class: "track", "aria-hidden": "true" }, element("i", { class: row.decades < 0 ? "less" : "more", style: `width:${row.counted && part > 0.3 ? part : 0}%;min-width:0` }));
     return [bar, element("span", { class: "here" }, row.counted ? signed(row.decades) : ""), element("span", { class: "below" }, below(row.enters))];
@@ -108,7 +115,7 @@
   }
 
   const edgeWords = (edge) => [["b", `${view.rows[edge.from].name} → ${view.rows[edge.to].name}`], edge.skip ? " skip, goes round what lies between" : "", " · norm ", ["i", size(edge.size)],
-    ` · ${below(edge.size)} decades from the loss`, edge.share === undefined ? "" : ` · ${percent(edge.share)} of what ${view.rows[edge.to].name} receives`,
+    edge.size === null ? "" : ` · ${below(edge.size)} decades from the loss`, edge.share === undefined ? "" : ` · ${percent(edge.share)} of what ${view.rows[edge.to].name} receives`,
     edge.up ? " · runs back up: the module is used more than once" : ""];
 
   function tell(words) {
@@ -131,16 +138,16 @@
     const count = Undertow.assignLanes(rows, edges);
     const last = rows[rows.length - 1];
     last.lane = 0;
-    const room = Math.max(70, Math.min(place.clientWidth * 0.3, 330)), pitch = Math.min(34, room / (count + 0.3)), squeeze = Math.min(1, pitch / 18);
-    const x = (lane) => 14 + pitch * lane;
+    const room = Math.max(70, Math.min(place.clientWidth * 0.3, 330)), pitch = Math.min(50, room / (count + 0.3)), squeeze = Math.min(1, pitch / 34);
+    const x = (lane) => 26 + pitch * lane;
     const widest = Math.max(0.5, ...rows.filter((r) => r.type !== "head").map((r) => Math.abs(r.decades || 0)));
-    place.style.setProperty("--lanes", `${Math.round(x(count - 1) + 26)}px`);
+    place.style.setProperty("--lanes", `${Math.round(x(count - 1) + 34)}px`);
     const captions = element("div", { class: "row captions", "aria-hidden": "true" }, element("span", { class: "what" }, ""),
       element("span", { class: "over" }, "decades here"), element("span", { class: "below" }, "from loss"));
     const list = element("div", { class: "rows", role: "none" }, ...rows.map((row, i) => rowOf(row, i, widest)));
     const svg = drawn("svg", { width: x(count), height, "aria-hidden": "true" });
-    [...edges].sort((a, b) => girth(b.size) - girth(a.size)).forEach((edge) => svg.append(river(edge, x, squeeze)));
-    rows.forEach((row) => { if (row.lane !== undefined) svg.append(station(row, x)); });
+    [...edges].sort((a, b) => b.skip - a.skip || girth(b.size) - girth(a.size)).forEach((edge) => svg.append(...river(edge, x, squeeze)));
+    rows.forEach((row) => { if (row.lane !== undefined) svg.append(station(row, x, squeeze)); });
     place.replaceChildren(captions, list, svg);
     svg.style.top = `${list.offsetTop}px`;
     legend();
@@ -150,23 +157,23 @@
 
   function legend() {
     const width = 190, marks = [];
-    const step = Math.max(1, Math.ceil((scale.high - scale.low) / 5));
-    const svg = drawn("svg", { width, height: 34, viewBox: `0 0 ${width} 34`, role: "img", "aria-label": `Scale from ${scale.high} to ${scale.low} decades` });
+    const step = Math.max(1, Math.ceil((scale.high - scale.low) / 4));
+    const svg = drawn("svg", { width, height: 50, viewBox: `0 0 ${width} 50`, role: "img", "aria-label": `Scale from ${scale.high} to ${scale.low} decades` });
     for (let i = 0; i < 60; i += 1) {
       const decades = scale.high + (scale.low - scale.high) * (i / 59), w = scale.width(decades);
-      svg.append(drawn("rect", { x: (i / 60) * width, y: 9 - w / 2, width: width / 60 + 0.6, height: w, fill: Undertow.strength(scale.at(decades)) }));
+      svg.append(drawn("rect", { x: (i / 60) * width, y: 15 - w / 2, width: width / 60 + 0.6, height: w, fill: Undertow.strength(scale.at(decades)) }));
     }
     for (let d = scale.high; d >= scale.low; d -= step) marks.push(d);
     marks.forEach((d, i) => {
-      const text = drawn("text", { x: ((scale.high - d) / (scale.high - scale.low)) * width, y: 31, "font-size": 12, fill: "currentColor", "text-anchor": i === 0 ? "start" : d === scale.low ? "end" : "middle" });
+      const text = drawn("text", { x: ((scale.high - d) / (scale.high - scale.low)) * width, y: 45, "font-size": 12, fill: "currentColor", "text-anchor": i === 0 ? "start" : d - step < scale.low ? "end" : "middle" });
       text.textContent = minus(String(d));
       svg.append(text);
     });
-    const dash = drawn("svg", { width: 34, height: 10 });
-    dash.append(drawn("line", { x1: 0, x2: 34, y1: 5, y2: 5, stroke: "currentColor", "stroke-width": 4, "stroke-dasharray": "9 4" }));
+    const pipe = drawn("svg", { width: 34, height: 12 });
+    pipe.append(drawn("path", { d: "M0 2H34M0 10H34", stroke: "currentColor", "stroke-width": 2.4 }));
     const dots = drawn("svg", { width: 34, height: 10 });
     dots.append(drawn("line", { x1: 0, x2: 34, y1: 5, y2: 5, stroke: "currentColor", "stroke-width": 1.6, "stroke-dasharray": "1 5" }));
-    const parts = [element("span", {}, svg, "decades from the loss"), element("span", {}, dash, "a skip: it goes round a module")];
+    const parts = [element("span", {}, svg, "decades from the loss"), element("span", {}, pipe, "a skip: it goes round what lies between")];
     if (view.edges.some((edge) => edge.size === null)) parts.push(element("span", {}, dots, "exactly nothing came"));
     if (moment.target) parts.push(element("span", {}, `The bars account for the gradient of ${moment.target}.`));
     find(".legend").replaceChildren(...parts);

@@ -66,12 +66,13 @@
   }
 
   /* A skip goes round other rows: its end can also be reached by way of them. */
-  function markSkips(edges) {
+  function markSkips(graph, rows, edges) {
+    edges.forEach((edge) => { edge.toLeaf = rows[edge.to].operations.length > 0 && rows[edge.to].operations.every((op) => graph.leaves[op]); });
     const onward = new Map();
     edges.filter((e) => !e.up).forEach((e) => onward.set(e.from, [...(onward.get(e.from) || []), e.to]));
     for (const edge of edges) {
       edge.skip = false;
-      if (edge.up || edge.to - edge.from < 2 || (onward.get(edge.from) || []).length < 2) continue;
+      if (edge.up || edge.toLeaf || edge.to - edge.from < 2 || (onward.get(edge.from) || []).length < 2) continue;
       const seen = new Set(), stack = onward.get(edge.from).filter((to) => to !== edge.to);
       while (stack.length && !edge.skip) {
         const at = stack.pop();
@@ -101,14 +102,16 @@
     });
   }
 
-  /* Where the decades are lost: the rows that together took most of them. */
-  function markLoud(rows) {
-    const losing = rows.filter((r) => r.type !== "head" && r.decades < -0.05).sort((a, b) => a.decades - b.decades);
+  /* Where the decades are lost: the rows of the network, not of its loss, that took the most of three decades and more. */
+  function markLoud(rows, moment) {
+    const head = new Set(moment.head);
+    const ofNetwork = (row) => row.operations.some((op) => !head.has(op));
+    const losing = rows.filter((r) => r.type !== "head" && r.decades < -0.05 && ofNetwork(r)).sort((a, b) => a.decades - b.decades);
     const all = losing.reduce((sum, r) => sum + r.decades, 0);
     rows.forEach((row) => { row.loud = false; });
-    if (all > -1) return;
+    if (all > -3) return;
     const fair = all / losing.length;
-    losing.forEach((row, place) => { row.loud = place < 12 && row.decades < -0.3 && row.decades <= fair; });
+    losing.forEach((row, place) => { row.loud = place < 12 && row.decades < -0.3 && row.decades <= 0.8 * fair; });
   }
 
   /* The innermost row in view that holds the module (and, where it is shown, the operation) at fault. */
@@ -130,9 +133,9 @@
     const rows = [{ key: "loss", type: "loss", depth: 0, operations: [], name: "Loss" }, ...rowsOf(graph, open),
       { key: "input", type: "input", depth: 0, operations: [], name: "Input" }];
     const edges = connections(graph, moment, rows);
-    markSkips(edges);
+    markSkips(graph, rows, edges);
     measure(graph, moment, rows, edges);
-    markLoud(rows);
+    markLoud(rows, moment);
     markFault(graph, rows);
     return { rows, edges };
   };

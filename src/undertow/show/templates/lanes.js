@@ -1,7 +1,7 @@
 "use strict";
 /* Every row has a station on a lane, and every connection that passes rows by has a lane to itself there. */
 (() => {
-  const ROW = 36, HEAD = 30, WIDEST = 15, THINNEST = 1.6;
+  const ROW = 36, HEAD = 30, WIDEST = 28, THINNEST = 2;
 
   Undertow.heights = (rows) => {
     let y = 0;
@@ -50,7 +50,7 @@
     const [x1, y1, x2, y2, lane] = [x(from.lane), from.y, x(to.lane), to.y, x(edge.lane)];
     if (edge.up) return `M${x1} ${y1}C${lane + 14} ${y1} ${lane} ${y1} ${lane} ${(y1 + y2) / 2}S${lane + 14} ${y2} ${x2} ${y2}`;
     if (lane === x1 && lane === x2) return `M${x1} ${y1}V${y2}`;
-    const bend = Math.min(34, (y2 - y1) / 2);
+    const bend = Math.min(44, (y2 - y1) / 2);
     const into = (xa, ya, xb, yb) => (xa === xb ? `V${yb}` : `C${xa} ${(ya + yb) / 2} ${xb} ${(ya + yb) / 2} ${xb} ${yb}`);
     return `M${x1} ${y1}${into(x1, y1, lane, y1 + bend)}V${y2 - bend}${into(lane, y2 - bend, x2, y2)}`;
   };

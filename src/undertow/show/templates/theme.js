@@ -46,7 +46,7 @@ const Undertow = {};
 
   function axis(given) {
     const ink = Undertow.colour("muted"), rule = Undertow.colour("rule");
-    return { gridcolor: rule, linecolor: rule, zeroline: false, ticks: "", automargin: true, tickfont: { color: ink, size: 12 }, ...given,
+    return { gridcolor: rule, linecolor: rule, zeroline: false, ticks: "", automargin: true, tickfont: { color: ink, size: (given || {}).type === "log" ? 10 : 12 }, ...given,
       title: { ...(given || {}).title, font: { color: ink, size: 13 }, standoff: 10 } };
   }
 

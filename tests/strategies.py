@@ -1,0 +1,93 @@
+"""Hypothesis strategies: shapes, chains of maps, and forward passes with forks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from undertow.engine import maps as m
+
+__all__ = ["chains", "forked_losses", "seeds", "shapes"]
+
+shapes = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
+seeds = st.integers(0, 2**31)
+
+
+def tensor(shape: tuple[int, ...], seed: int) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@st.composite
+def links(draw: st.DrawFn, source: tuple[int, ...]) -> m.LinearMap:
+    """One map from tensors of a shape."""
+    seed = draw(seeds)
+    dims = range(len(source))
+    dim = draw(st.sampled_from(dims))
+    options: list[Callable[[], m.LinearMap]] = [
+        lambda: m.Identity(source),
+        lambda: m.Scale(draw(st.floats(-2, 2)), source),
+        lambda: m.Diagonal(tensor(source, seed)),
+        lambda: m.Mask(tensor(source, seed) > 0),
+        lambda: m.Permute(source, tuple(draw(st.permutations(dims)))),
+        lambda: m.Reshape(source, (torch.Size(source).numel(),)),
+        lambda: m.Expand(source, (2, *source)),
+        lambda: m.Total(source, (dim,)),
+        lambda: m.Slice(source, dim, draw(st.integers(0, source[dim] - 1)), 1),
+        lambda: m.Flip(source, (dim,)),
+        lambda: m.Roll(source, (draw(st.integers(-3, 3)),), (dim,)),
+        lambda: m.Softmax(tensor(source, seed).softmax(dim), dim),
+        lambda: m.LogSoftmax(tensor(source, seed).log_softmax(dim), dim),
+        lambda: m.Standardize(tensor(source, seed), tensor(source, seed).amax(dim, keepdim=True).exp(), (dim,)),
+        lambda: m.RankOne(tensor(source, seed), tensor(source, seed + 1), (dim,)),
+        lambda: m.TakeAlong(source, dim, tensor(source, seed).argsort(dim)),
+        lambda: m.Sum(m.Diagonal(tensor(source, seed)), m.Flip(source, (dim,))),
+    ]
+    if len(source) > 1:
+        *batch, rows, columns = source
+        options += [
+            lambda: m.LeftMultiply(tensor((*batch, 2, rows), seed), columns, draw(st.booleans())),
+            lambda: m.RightMultiply(tensor((*batch, columns, 2), seed), rows),
+        ]
+    made = draw(st.sampled_from(options))()
+    return m.Adjoint(made) if made.source == made.target and draw(st.booleans()) else made
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> m.LinearMap:
+    """Up to four maps that fit end to end."""
+    chain = draw(links(draw(shapes)))
+    for _ in range(draw(st.integers(0, 3))):
+        chain = draw(links(chain.target)) @ chain
+    return chain
+
+
+STEPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "product": lambda x, w: x @ w,
+    "tanh": lambda x, _: x.tanh(),
+    "sigmoid": lambda x, _: x.sigmoid(),
+    "relu": lambda x, _: x.relu(),
+    "bias": lambda x, w: x + w[0],
+    "gate": lambda x, w: x * w[0],
+    "transposed": lambda x, w: (w @ x.t()).t(),
+    "normalized": lambda x, _: torch.nn.functional.layer_norm(x, (3,)),
+    "squared": lambda x, _: x**2,
+    "softmax": lambda x, _: x.softmax(-1),
+}
+
+
+@st.composite
+def forked_losses(draw: st.DrawFn) -> tuple[Tensor, list[Tensor]]:
+    """A loss computed along a random graph in which values are used more than once, and its leaves."""
+    seed = draw(seeds)
+    leaves = [tensor((3, 3), seed + i).requires_grad_() for i in range(3)]
+    values = [tensor((4, 3), seed + 9), *[tensor((4, 3), seed + 10) @ leaf for leaf in leaves]]
+    for _ in range(draw(st.integers(1, 8))):
+        step = STEPS[draw(st.sampled_from(sorted(STEPS)))]
+        made = step(draw(st.sampled_from(values)), draw(st.sampled_from(leaves)))
+        if draw(st.booleans()):
+            made = made + draw(st.sampled_from(values))
+        values.append(made)
+    return sum((value.square().mean() for value in values[-2:]), start=values[1].sum() * 0.1), leaves
