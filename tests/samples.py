@@ -113,7 +113,10 @@ SAMPLES: dict[str, list[Sample]] = {
     "HardswishBackward0": [*entrywise(F.hardswish, -4, 4), at(F.hardswish, -3.0, 3.0)],
     "HardsigmoidBackward0": [*entrywise(F.hardsigmoid, -4, 4), at(F.hardsigmoid, -3.0, 3.0)],
     "LeakyReluBackward0": [*entrywise(lambda x: F.leaky_relu(x, 0.1)), at(F.leaky_relu, 0.0)],
-    "LeakyReluBackward1": [*entrywise(lambda x: F.leaky_relu_(x.clone(), 0.1)), at(lambda x: F.leaky_relu_(x.clone()), 0)],
+    "LeakyReluBackward1": [
+        *entrywise(lambda x: F.leaky_relu_(x.clone(), 0.1)),
+        at(lambda x: F.leaky_relu_(x.clone()), 0),
+    ],
     # 1 / alpha is rounded to float32 by PyTorch's derivative, so alpha is a power of two here
     "CeluBackward0": [*entrywise(lambda x: F.celu(x, 0.5)), at(F.celu, 0.0)],
     "SoftplusBackward0": [*entrywise(F.softplus), of(lambda x: F.softplus(x, 2, 1), (5,))],
@@ -227,16 +230,25 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda c, a, x: torch.addmv(c, a, x, alpha=2.5, beta=0.5), (1,), (3, 4), (4,)),
         of(torch.addmv, (1,), (1, 1), (1,)),
     ],
-    "DotBackward0": [of(torch.dot, (4,), (4,)), of(lambda x, y: x.dot(y.detach()), (4,), (4,)), of(torch.dot, (1,), (1,))],
+    "DotBackward0": [
+        of(torch.dot, (4,), (4,)),
+        of(lambda x, y: x.dot(y.detach()), (4,), (4,)),
+        of(torch.dot, (1,), (1,)),
+    ],
     # moves
     "AliasBackward0": entrywise(lambda x: x[...]),
     "CloneBackward0": entrywise(torch.clone),
     "ToCopyBackward0": [of(lambda x: x.float().double(), shape) for shape in ((3, 4), (), (0,))],
     "ReshapeAliasBackward0": [
-        of(lambda x: torch.ops.aten._reshape_alias(x, shape, stride), (2, 6))
-        for shape, stride in (((3, 4), (4, 1)), ((12,), (1,)), ((2, 1, 6), (6, 6, 1)))
+        of(lambda x: torch.ops.aten._reshape_alias(x, (3, 4), (4, 1)), (2, 6)),
+        of(lambda x: torch.ops.aten._reshape_alias(x, (12,), (1,)), (2, 6)),
+        of(lambda x: torch.ops.aten._reshape_alias(x, (2, 1, 6), (6, 6, 1)), (2, 6)),
     ],
-    "ViewBackward0": [of(lambda x: x.view(12), (3, 4)), of(lambda x: x.view(()), (1,)), of(lambda x: x.view(0, 5), (0,))],
+    "ViewBackward0": [
+        of(lambda x: x.view(12), (3, 4)),
+        of(lambda x: x.view(()), (1,)),
+        of(lambda x: x.view(0, 5), (0,)),
+    ],
     "UnsafeViewBackward0": [
         of(lambda x: x.t().reshape(12), (3, 4)),
         of(lambda a, b: F.linear(a, b), (2, 3, 4), (5, 4)),
@@ -279,7 +291,11 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.permute(-1, 0, -2), (2, 3, 4)),
         of(lambda x: x.permute(()), ()),
     ],
-    "SelectBackward0": [of(lambda x: x[1], (3, 4)), of(lambda x: x.select(-1, -2), (2, 3, 4)), of(lambda x: x[0], (1,))],
+    "SelectBackward0": [
+        of(lambda x: x[1], (3, 4)),
+        of(lambda x: x.select(-1, -2), (2, 3, 4)),
+        of(lambda x: x[0], (1,)),
+    ],
     "SliceBackward0": [
         of(lambda x: x[:, 1:3], (3, 4)),
         of(lambda x: x[-4:-1:2], (5, 2)),
@@ -295,7 +311,11 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.split([2, 0, 1], -1), (2, 3)),
         of(lambda x: x.split([3]), (3,)),
     ],
-    "UnbindBackward0": [of(lambda x: x.unbind(0), (3, 4)), of(lambda x: x.unbind(-1), (2, 3)), of(lambda x: x.unbind(), (1,))],
+    "UnbindBackward0": [
+        of(lambda x: x.unbind(0), (3, 4)),
+        of(lambda x: x.unbind(-1), (2, 3)),
+        of(lambda x: x.unbind(), (1,)),
+    ],
     "StackBackward0": [
         of(lambda x, y: torch.stack([x, y], 1), (3, 4), (3, 4)),
         of(lambda x, y: torch.stack([x, y.detach()], -1), (3, 4), (3, 4)),
@@ -390,7 +410,11 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: torch.linalg.vector_norm(x * 0, dim=0), (3, 2)),
     ],
     # groups of entries that see each other
-    "SoftmaxBackward0": [of(lambda x: x.softmax(1), (3, 4)), of(lambda x: x.softmax(-2), (2, 3, 4)), of(lambda x: x.softmax(0), (1,))],
+    "SoftmaxBackward0": [
+        of(lambda x: x.softmax(1), (3, 4)),
+        of(lambda x: x.softmax(-2), (2, 3, 4)),
+        of(lambda x: x.softmax(0), (1,)),
+    ],
     "LogSoftmaxBackward0": [
         of(lambda x: x.log_softmax(1), (3, 4)),
         of(lambda x: x.log_softmax(-2), (2, 3, 4)),

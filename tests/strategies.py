@@ -31,6 +31,7 @@ def links(draw: st.DrawFn, source: tuple[int, ...]) -> m.LinearMap:
         lambda: m.Scale(draw(st.floats(-2, 2)), source),
         lambda: m.Diagonal(tensor(source, seed)),
         lambda: m.Mask(tensor(source, seed) > 0),
+        lambda: m.Above(tensor(source, seed), 0.1),
         lambda: m.Permute(source, tuple(draw(st.permutations(dims)))),
         lambda: m.Reshape(source, (torch.Size(source).numel(),)),
         lambda: m.Expand(source, (2, *source)),

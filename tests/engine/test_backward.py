@@ -1,5 +1,7 @@
 """`undertow.backward` against `loss.backward()`."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,7 @@ from undertow.errors import GraphError, GraphFreedError
 
 
 def dense(*widths, dtype=torch.float32):
-    layers = [layer for n, m in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(n, m), nn.ReLU())]
+    layers = [layer for n, m in pairwise(widths) for layer in (nn.Linear(n, m), nn.ReLU())]
     return nn.Sequential(*layers[:-1]).to(dtype)
 
 
@@ -235,7 +237,9 @@ def test_a_graph_that_pytorch_freed_is_refused(calculus):
     a = torch.ones(2, requires_grad=True)
     loss = a.exp().sum()
     loss.backward()
-    with pytest.raises(GraphFreedError, match=r"the tensors that ExpBackward0 saved have been freed\n.*\n.*retain_graph"):
+    with pytest.raises(
+        GraphFreedError, match=r"the tensors that ExpBackward0 saved have been freed\n.*\n.*retain_graph"
+    ):
         undertow.backward(loss, calculus=calculus)
 
 

@@ -1,5 +1,8 @@
 """Everything that autograd is used for in practice, one test a kind."""
 
+import math
+from typing import ClassVar
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,9 +12,10 @@ from torch.utils.checkpoint import checkpoint
 import undertow
 from tests.engine.test_backward import dense
 from tests.engine.twins import borrowed, expected, gradients, largest_error, ours, same_bits
-from undertow.engine.algebras import Magnitude
+from undertow.engine.algebras import Gradient, Magnitude
 from undertow.engine.calculus import CALCULUS
 from undertow.engine.graph import Graph
+from undertow.engine.maps import Diagonal
 from undertow.engine.sweep import sweep
 from undertow.errors import MissingRuleError, SweptOnceError
 
@@ -166,7 +170,7 @@ class Scaled(torch.autograd.Function):
     """Arguments that are no tensors, two outputs, and an input without a gradient."""
 
     @staticmethod
-    def forward(ctx, factor, x, name, index, w):
+    def forward(ctx, factor, x, _name, index, w):
         ctx.save_for_backward(x, w)
         ctx.factor = factor
         return x * w * factor, x + index
@@ -179,11 +183,11 @@ class Scaled(torch.autograd.Function):
 
 class Nothing(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, y):
+    def forward(_, x, y):
         return x * 1 + y * 1
 
     @staticmethod
-    def backward(ctx, c):
+    def backward(_, c):
         return None, c
 
 
@@ -204,7 +208,7 @@ class Nested(torch.autograd.Function):
 
 
 class Unmaterialized(torch.autograd.Function):
-    seen: list[bool] = []
+    seen: ClassVar[list[bool]] = []
 
     @staticmethod
     def forward(ctx, x):
@@ -212,7 +216,7 @@ class Unmaterialized(torch.autograd.Function):
         return x * 1, x * 2
 
     @staticmethod
-    def backward(ctx, a, b):
+    def backward(_, a, b):
         Unmaterialized.seen.append(b is None)
         return a
 
@@ -366,7 +370,9 @@ def test_a_reentrant_checkpoint_is_not_swept_a_second_time():
     loss, leaves = checkpointed(True)
     undertow.backward(loss, retain_graph=True)
     before = [p.grad.clone() for p in leaves[1:3]]
-    with pytest.raises(SweptOnceError, match=r"CheckpointFunctionBackward\) cannot be swept a second time\n.*twice\.\n"):
+    with pytest.raises(
+        SweptOnceError, match=r"CheckpointFunctionBackward\) cannot be swept a second time\n.*twice\.\n"
+    ):
         undertow.backward(loss, retain_graph=True)
     assert same_bits([p.grad for p in leaves[1:3]], before)
 
@@ -401,6 +407,40 @@ def test_an_algebra_that_cannot_borrow_says_which_rule_is_missing():
     assert lines[0] == "no derivative rule for I0Backward0"
     assert lines[2] == '  Declare one with @undertow.derivative("I0Backward0"), or use the gradient algebra,'
     assert lines[-1].startswith("  Nearest operations that have a rule: ")
+
+
+def test_a_rule_of_ones_own_serves_every_algebra():
+    a = leaf(3)
+    graph, arrived = Graph.read(-torch.special.i0(a).sum()), []
+    own = {**CALCULUS, "I0Backward0": lambda node: (Diagonal(torch.special.i1(node._saved_self)),)}
+    places = {index: arrived.append for index, _ in graph.leaves()}
+    with torch.no_grad():
+        for algebra in (Gradient(), Magnitude()):
+            assert not sweep(graph, [algebra.seed(torch.ones(()))], algebra, places, calculus=own)
+        gradient, bound = (cotangents[0] for cotangents in arrived)
+        torch.testing.assert_close(gradient, -torch.special.i1(a))
+        torch.testing.assert_close(bound, torch.special.i1(a).abs())
+
+
+def test_a_rule_may_decline_and_its_operation_is_borrowed():
+    a = leaf(3)
+    flow = undertow.backward(a.exp().sum(), calculus={**CALCULUS, "ExpBackward0": lambda _: None})
+    assert flow.borrowed == {"ExpBackward0": 1}
+    torch.testing.assert_close(a.grad, a.detach().exp())
+
+
+@pytest.mark.parametrize("calculus", [{}, CALCULUS], ids=["borrowed", "ours"])
+def test_what_is_not_finite_arrives_where_pytorch_lets_it_arrive(calculus):
+    def build():
+        a = torch.tensor([0.0, 4.0, -1.0], requires_grad=True)
+        guarded = torch.where(a > 0, a.sqrt(), 0.0)
+        held = F.relu(a) * torch.tensor([math.inf, 1.0, math.inf])
+        return guarded.sum() + held.clamp(0, 3).nan_to_num().sum(), [a]
+
+    (found,) = gradients(build, lambda loss: undertow.backward(loss, calculus=calculus))
+    torch.testing.assert_close(found, expected(build)[0], equal_nan=True, rtol=1e-6, atol=0)
+    assert found.isnan().any()
+    assert not found.isnan().all()
 
 
 # precision and compilation
@@ -452,11 +492,11 @@ def test_sweeping_works_in_anomaly_mode():
 def test_an_exception_in_a_users_backward_reaches_the_user():
     class Broken(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x):
+        def forward(_, x):
             return x * 1
 
         @staticmethod
-        def backward(ctx, c):
+        def backward(*_):
             raise ZeroDivisionError("mine")
 
     with pytest.raises(ZeroDivisionError, match="mine"):

@@ -168,7 +168,9 @@ def test_several_seeds_are_accounted_for():
 def test_an_unknown_parameter_is_refused_with_those_there_are():
     model = dense(2, 2)
     flow = undertow.backward(model(torch.ones(1, 2)).sum(), model=model)
-    with pytest.raises(KeyError, match=r"no parameter 'mine' received a gradient in this pass; these did: 0\.bias, 0\.we"):
+    with pytest.raises(
+        KeyError, match=r"no parameter 'mine' received a gradient in this pass; these did: 0\.bias, 0\.we"
+    ):
         flow.attribute("mine")
 
 
@@ -202,6 +204,8 @@ def test_graphs_alike_share_a_plan_and_graphs_of_other_shapes_do_not():
     assert plans[0] is plans[1]
     assert plans[0] is not plans[2]
     assert plans[2].topology.operations[1].shapes == ((3, 2),)
+    wide = undertow.backward(model.double()(torch.ones(2, 4, dtype=torch.float64)).sum()).plan
+    assert wide.topology.operations[1].dtypes == ("float64",)
 
 
 def test_operations_can_be_renamed_without_touching_the_measures():

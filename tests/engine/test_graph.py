@@ -52,16 +52,14 @@ def test_in_place_writes_that_record_out_of_order_are_put_in_order():
     base = a * 1
     view = base[:2]
     view.mul_(b)
-    topology = Graph.read((view.exp().sum() + base.sum())).topology()
+    topology = Graph.read(view.exp().sum() + base.sum()).topology()
     assert all(edge.sender < edge.receiver for edge in topology.edges)
 
 
 def test_shapes_dtypes_and_roots_are_told_of_every_output():
     left, right = torch.ones(4, dtype=torch.float64, requires_grad=True).split([1, 3])
     topology = Graph.read([right, left]).topology()
-    assert topology.operations[0] == Operation(
-        "SplitWithSizesBackward0", ((1,), (3,)), ("float64", "float64")
-    )
+    assert topology.operations[0] == Operation("SplitWithSizesBackward0", ((1,), (3,)), ("float64", "float64"))
     assert topology.roots == ((0, 1), (0, 0))
 
 

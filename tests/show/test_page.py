@@ -11,7 +11,16 @@ from undertow.show import write_report
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium or chromedriver is not installed")
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1000"]
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1400,1000",
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +67,11 @@ def all_of(browser, selector):
     return browser.find_elements("css selector", selector)
 
 
+def press(browser, element):
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
+
+
 def texts(browser, selector):
     return [element.text for element in all_of(browser, selector)]
 
@@ -100,7 +114,7 @@ def test_modules_unfold_and_fold_again_by_mouse_and_by_keyboard(browser, page):
     shown(browser, page("sigmoids", runs.sick))
     before = len(all_of(browser, ".row"))
     button = next(b for b in all_of(browser, ".row.box button") if "Linear" in b.text)
-    button.click()
+    press(browser, button)
     assert len(all_of(browser, ".row")) > before
     assert browser.switch_to.active_element.get_attribute("aria-expanded") == "true"
     assert any("weight" in text for text in texts(browser, ".row.leaf"))
@@ -118,7 +132,7 @@ def test_every_row_can_be_unfolded_to_its_operations(browser, page):
         folded = all_of(browser, ".row.box button")
         if not folded:
             break
-        folded[0].click()
+        press(browser, folded[0])
     assert not all_of(browser, ".row.box")
     operations = browser.execute_script(
         "return JSON.parse(document.querySelector('.flowmap .data').textContent).graphs[0].operations.length"

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from tests.show import runs
-from undertow.errors import StoreError
 from undertow.show import explain_page, print_review, runs_table, write_report
 from undertow.show.blocks import Block, Decades, Figure, FlowMap
+from undertow.show.figures import depth, gradients
 from undertow.show.moments import moments
 from undertow.show.report import report
 from undertow.show.terminal import RENDERERS
@@ -149,6 +149,23 @@ def test_both_sites_of_a_gan_are_shown(tmp_path):
     assert sources == {"gan.py:31", "gan.py:38"}
 
 
+def test_weights_stand_from_the_input_to_the_loss(tmp_path):
+    run = runs.residual(tmp_path / "run")
+    (figure,) = depth(run)
+    names = list(figure.data[0]["x"])
+    assert names[0] == "stem.weight"
+    assert names[-1] == "head.weight"
+    assert names.index("blocks.0.fc1.weight") < names.index("blocks.0.fc2.weight") < names.index("blocks.2.fc1.weight")
+
+
+def test_a_gradient_that_is_zero_everywhere_draws_no_empty_figure(tmp_path):
+    run = runs.residual(tmp_path / "run")
+    for update in run.updates:
+        update.gradient[:] = 0
+    assert not list(depth(run))
+    assert not list(gradients(run))
+
+
 def test_a_second_cause_comes_with_what_would_tell_them_apart(tmp_path):
     run = runs.residual(tmp_path / "run")
     review = runs.sick(run)
@@ -166,11 +183,30 @@ def test_markup_in_names_is_text(tmp_path):
     assert "[bold]" in printed(run, runs.hostile(run))
 
 
-def test_a_report_that_cannot_be_written_says_what_to_do(tmp_path):
-    (tmp_path / "file").write_text("")
+def test_a_page_is_replaced_whole_or_not_at_all(tmp_path):
     run = runs.empty(tmp_path / "run")
-    with pytest.raises(StoreError, match="Choose another place"):
-        write_report(run, runs.nothing(run), tmp_path / "file" / "report.html")
+    path = write_report(run, runs.nothing(run), tmp_path / "report.html")
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == [path.name]
+    with pytest.raises(OSError, match=r"exists|directory"):
+        write_report(run, runs.nothing(run), path / "report.html")
+    assert "Undertow" in path.read_text(encoding="utf-8")
+
+
+def test_the_facts_of_a_run_are_told_in_units(tmp_path):
+    run = runs.sigmoids(tmp_path / "run")
+    run.meta |= {
+        "started": 1.7e9,
+        "budget": 0.01,
+        "observing": 0.125,
+        "compiled": False,
+        "argv": ["train.py", "--lr", "1"],
+    }
+    facts = dict(next(b for b in report(run, runs.sick(run)) if b.title == "This run").rows)
+    assert facts["started"].startswith("2023-11-1")
+    assert facts["budget for observing"] == "1 % of the time"
+    assert facts["cost of observing"] == "1 % of the time"
+    assert facts["command"] == "train.py --lr 1"
+    assert facts["took"] == "12.5 s"
 
 
 def test_the_page_says_where_it_is(tmp_path):
@@ -197,6 +233,7 @@ def test_runs_are_listed_with_their_verdicts(tmp_path):
     ("made", "told"),
     [
         (number(1234), "1,234"),
+        (number(2743.7), "2,740"),
         (number(-0.00012345), "−0.000123"),
         (number(math.nan), "not a number"),
         (number(-math.inf), "−infinite"),

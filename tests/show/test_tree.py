@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tests.show import runs
 from undertow.engine.graph import Edge, Operation, Topology
-from undertow.show.tree import READABLE, Group, opened, tree
+from undertow.show.tree import READABLE, Group, module_of, opened, tree
 
 
 def chain(*modules: str) -> Topology:
@@ -54,3 +54,15 @@ def test_a_list_of_layers_with_functions_between_them_keeps_the_order_of_the_flo
 def test_modules_with_one_module_inside_are_one():
     root = tree(chain("net.body.0", "net.body.1"), {})
     assert [item.name for item in root.groups()] == ["net.body"]
+
+
+def test_operations_of_a_module_that_ran_unobserved_are_known_by_its_parameters():
+    operations = (
+        Operation("AddmmBackward0", ((2, 2),), ("float32",)),
+        Operation("TBackward0", ((2, 2),), ("float32",)),
+        Operation("ReluBackward0", ((2, 2),), ("float32",)),
+        Operation("AccumulateGrad", ((2, 2),), ("float32",), leaf="G.4.weight"),
+        Operation("AccumulateGrad", ((2,),), ("float32",), leaf="G.4.bias"),
+    )
+    edges = (Edge(0, 0, 4, 0), Edge(0, 1, 2, 0), Edge(0, 2, 1, 0), Edge(1, 0, 3, 0))
+    assert module_of(Topology(operations, edges, ((0, 0),))) == ["G.4", "G.4", "", "G.4", "G.4"]

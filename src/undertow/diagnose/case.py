@@ -115,6 +115,18 @@ class Case:
         steps, ratios = zip(*found, strict=True)
         return float(np.interp(np.arange(int(since * self.outcome.steps), self.outcome.steps), steps, ratios).sum())
 
+    def promised(self, since: float) -> float:
+        """The most that the loss can have fallen after this share of the run, to first order.
+
+        A step Δw changes the loss by ⟨gradient, Δw⟩, which is at most the product of their norms: the fall if
+        every step of every parameter had gone straight downhill. Between observed steps it is interpolated.
+        """
+        found = [(u.step, float(np.nansum(u.update * u.gradient))) for u in self.finite_updates]
+        if not found:
+            return math.nan
+        steps, falls = zip(*found, strict=True)
+        return float(np.interp(np.arange(int(since * self.outcome.steps), self.outcome.steps), steps, falls).sum())
+
     def losses(self) -> NDArray[np.float64]:
         site = main_site(self.run)
         return np.empty(0) if site is None else self.run.losses[site].values

@@ -95,6 +95,7 @@ def _noise(values: NDArray[np.float64]) -> float:
 
 def chance_loss(targets: list[Target], loss: str) -> float:
     """The loss of a network that ignores its input: the entropy, or the variance, of the target."""
+    targets = [target for target in targets if target.whole]
     if not targets:
         return math.nan
     if targets[0].counts:

@@ -76,7 +76,9 @@ def backward(
 
 
 def _seeds(outputs: Sequence[Tensor], gradient: Tensor | Sequence[Tensor | None] | None) -> list[Tensor]:
-    given = [gradient] * len(outputs) if gradient is None else [gradient] if isinstance(gradient, Tensor) else [*gradient]
+    given = (
+        [gradient] * len(outputs) if gradient is None else [gradient] if isinstance(gradient, Tensor) else [*gradient]
+    )
     if len(given) != len(outputs):
         raise GraphError(f"{len(given)} cotangents for {len(outputs)} outputs\n  Pass one for each output, or None.")
     return [_seed(position, *pair) for position, pair in enumerate(zip(outputs, given, strict=True))]
@@ -121,7 +123,7 @@ def _leaf_names(graph: Graph, model: nn.Module | None) -> dict[int, str]:
     """The model's own names of the leaves that are its parameters."""
     if model is None:
         return {}
-    known = {parameter: name for name, parameter in model.named_parameters()}
+    known: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     return {index: known[leaf] for index, leaf in graph.leaves() if leaf in known}
 
 
@@ -166,12 +168,12 @@ def _accumulate(node: Any, leaf: Tensor, cotangents: list[Any]) -> None:
         node(gradient)
 
 
-def _is_ours_alone(gradient: Tensor, leaf: Tensor) -> bool:
+def _is_ours_alone(gradient: Any, leaf: Tensor) -> bool:
     """Whether nothing else holds this tensor or its memory, so that it can become `.grad` without a copy."""
     if leaf._post_accumulate_grad_hooks or gradient.layout is not torch.strided or gradient.stride() != leaf.stride():
         return False
     base = gradient._base
-    return (
+    return bool(
         gradient._use_count() == 1
         and sys.getrefcount(gradient) <= OURS
         and (base is None or (base._use_count() == VIEWED_ONCE and sys.getrefcount(base) <= OURS))

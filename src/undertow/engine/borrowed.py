@@ -40,7 +40,7 @@ def refuse(node: Any, algebra: str, rules: Iterable[str]) -> NoReturn:
     if name == REENTRANT:
         raise SweptOnceError(
             f"the {algebra} sweep met a region under reentrant checkpointing ({name})\n"
-            "  That region runs a backward pass of its own when it is reached, which adds ordinary gradients to .grad.\n"
+            "  That region runs a backward pass of its own when it is reached, and adds ordinary gradients to .grad.\n"
             "  Use torch.utils.checkpoint.checkpoint(..., use_reentrant=False), whose operations can be swept."
         )
     near = ", ".join(get_close_matches(name, rules, cutoff=0.5)) or "none"

@@ -113,7 +113,7 @@ class Flow:
 
     def _reaching(self, index: int, contributions: Sequence[float]) -> Iterator[float]:
         """The norm of each of an operation's cotangents that anything reached."""
-        for slot, single in enumerate(self.plan.reached[index]):
+        for single in self.plan.reached[index]:
             if isinstance(single, Sum):
                 yield self.values.get(single.key, 0.0) / self.scale
             elif isinstance(single, Seed):
@@ -190,9 +190,9 @@ class Flow:
         for index in range(self._index(target) + 1):
             found = [Route(self._part(index, seed), (index,)) for seed in self._seeded.get(index, ())]
             for edge in self.arriving[index]:
-                share = self.share(edge)
-                for route in best[self.topology.edges[edge].sender] if share else ():
-                    found.append(Route(route.share * share, (*route.operations, index)))
+                if share := self.share(edge):
+                    before = best[self.topology.edges[edge].sender]
+                    found += [Route(route.share * share, (*route.operations, index)) for route in before]
             best[index] = nlargest(most, found, key=lambda route: route.share)
         return best[self._index(target)]
 

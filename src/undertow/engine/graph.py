@@ -25,8 +25,9 @@ from undertow.errors import GraphError
 __all__ = ["Edge", "Graph", "Operation", "Topology"]
 
 Targets = tuple[tuple[int, int] | None, ...]
+Space = tuple[tuple[int, ...], torch.dtype]
 
-ACCUMULATE_GRAD = type(get_gradient_edge(torch.zeros((), requires_grad=True)).node)
+ACCUMULATE_GRAD: Any = type(get_gradient_edge(torch.zeros((), requires_grad=True)).node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +114,23 @@ class Graph:
 
     Attributes:
         nodes: PyTorch's own nodes, in sweep order.
-        metadata: For each node, PyTorch's description (shape, dtype, device) of each of its outputs.
-        shapes: For each node, the shape of each of its outputs.
+        metadata: For each node, what tells shape, dtype and device of each of its outputs.
+        spaces: For each node, shape and dtype of each of its outputs.
         edges: For each node, one entry per input: `(receiver, slot)`, or `None` where nothing flows.
         roots: `(node, slot)` of each output it was read from.
     """
 
     def __init__(self, nodes: list[Any], edges: list[Targets], roots: list[tuple[int, int]]):
         self.nodes = nodes
-        self.metadata = [node._input_metadata for node in nodes]
-        self.shapes = [tuple([tuple(output.shape) for output in outputs]) for outputs in self.metadata]
+        self.metadata: list[Any] = []
+        self.spaces: list[tuple[Space, ...]] = []
+        for node in nodes:
+            outputs: Any = (node.variable,) if type(node) is ACCUMULATE_GRAD else node._input_metadata
+            self.metadata.append(outputs)
+            first = (tuple(outputs[0].shape), outputs[0].dtype)
+            # Nearly every operation has one output, and reading these is what a small net waits for.
+            rest = outputs[1:] if len(outputs) > 1 else ()
+            self.spaces.append((first, *((tuple(o.shape), o.dtype) for o in rest)) if rest else (first,))
         self.edges = edges
         self.roots = roots
 
@@ -173,8 +181,8 @@ class Graph:
                 yield index, node.variable
 
     def signature(self) -> int:
-        """A number that two graphs share if they have the same operations, shapes, edges and roots."""
-        return hash((*map(type, self.nodes), *self.edges, *self.roots, *self.shapes))
+        """A number that two graphs share if they have the same operations, shapes, dtypes, edges and roots."""
+        return hash((*map(type, self.nodes), *self.edges, *self.roots, *self.spaces))
 
     def structure(self) -> int:
         """A number that two graphs share if they have the same operations, edges and roots, of whatever shapes."""
@@ -196,15 +204,15 @@ class Graph:
     def _operation(self, index: int, leaf: str) -> Operation:
         return Operation(
             name=type(self.nodes[index]).__name__,
-            shapes=self.shapes[index],
-            dtypes=tuple(str(output.dtype).removeprefix("torch.") for output in self.metadata[index]),
+            shapes=tuple([shape for shape, _ in self.spaces[index]]),
+            dtypes=tuple([str(dtype).removeprefix("torch.") for _, dtype in self.spaces[index]]),
             leaf=leaf,
         )
 
     def towards(self, targets: Iterable[int]) -> list[bool]:
         """For each node, whether a path leads from it to one of `targets`."""
         targets = set(targets)
-        if all([edges or i in targets for i, edges in enumerate(self.edges)]):
+        if all(edges or i in targets for i, edges in enumerate(self.edges)):
             return [True] * len(self)
         needed = [i in targets for i in range(len(self))]
         for i in range(len(self) - 1, -1, -1):

@@ -44,7 +44,8 @@ def _any_norm(tensor: Tensor) -> float | Tensor:
 
 
 def _wide_norm(tensor: Tensor) -> Tensor:
-    return vector_norm(tensor, dtype=torch.complex128 if tensor.is_complex() else torch.float64)
+    size: Tensor = vector_norm(tensor, dtype=torch.complex128 if tensor.is_complex() else torch.float64)
+    return size
 
 
 class Recorder:
@@ -78,9 +79,9 @@ def to_host(sizes: Sequence[float | Tensor]) -> list[float]:
     for position, size in enumerate(sizes):
         if isinstance(size, Tensor):
             groups.setdefault((size.device, size.dtype), []).append(position)
-    values = [*sizes]
+    values = [0.0 if isinstance(size, Tensor) else size for size in sizes]
     for positions in groups.values():
-        moved = torch.stack([sizes[p] for p in positions]).tolist()
+        moved = torch.stack([torch.as_tensor(sizes[p]) for p in positions]).tolist()
         for position, value in zip(positions, moved, strict=True):
             values[position] = value
     return values

@@ -58,7 +58,7 @@ def sweep(
     for index, edges in enumerate(graph.edges):
         if not needed[index]:
             continue
-        cotangents, pending[index] = pending[index] or [None] * len(graph.shapes[index]), None
+        cotangents, pending[index] = pending[index] or [None] * len(graph.spaces[index]), None
         sent: list[C | None] = []
         if edges:
             sent = _pass_on(graph.nodes[index], cotangents, edges, algebra, calculus, borrowed)
@@ -89,7 +89,7 @@ def _distribute(
             sent[position] = None
             continue
         receiver, slot = edge
-        sent[position] = part = algebra.fit(part, graph.shapes[receiver][slot], graph.metadata[receiver][slot].dtype)
+        sent[position] = part = algebra.fit(part, *graph.spaces[receiver][slot])
         _join(algebra, graph, pending, receiver, slot, part)
 
 
@@ -98,7 +98,7 @@ def _join(
 ) -> None:
     slots = pending[index]
     if slots is None:
-        pending[index] = slots = [None] * len(graph.shapes[index])
+        pending[index] = slots = [None] * len(graph.spaces[index])
     present = slots[slot]
     slots[slot] = arriving if present is None else algebra.add(present, arriving)
 
@@ -119,7 +119,9 @@ def _pass_on(
         borrowed[name] += 1
         return [*algebra.borrow(node, cotangents)]
     except RuntimeError as error:
-        raise _explained(error, name) from error
+        if "second time" not in str(error):
+            raise
+        raise _freed(name) from error
 
 
 def _pull(
@@ -138,9 +140,7 @@ def _pull(
     return answer
 
 
-def _explained(error: RuntimeError, name: str) -> RuntimeError:
-    if "second time" not in str(error):
-        return error
+def _freed(name: str) -> GraphFreedError:
     return GraphFreedError(
         f"the tensors that {name} saved have been freed\n"
         "  An earlier backward pass over this graph released them, so its derivative cannot be had again.\n"

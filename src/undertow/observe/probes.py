@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,14 +17,15 @@ __all__ = ["activations", "inputs", "loss_head", "saved", "target"]
 MOST_ACTIVATIONS = 96
 ENTRIES = 1 << 15
 
-SLOPES: dict[str, tuple[str, float, Callable[[Tensor], Tensor]]] = {
-    "ReluBackward0": ("result", 1.0, lambda y: (y > 0).to(torch.float32)),
-    "SigmoidBackward0": ("result", 0.25, lambda y: y * (1 - y)),
-    "TanhBackward0": ("result", 1.0, lambda y: 1 - y * y),
-    "GeluBackward0": ("self", 1.0, lambda x: (x > -3).to(torch.float32)),
-    "SiluBackward0": ("self", 1.0, lambda x: (x > -8).to(torch.float32)),
-    "EluBackward0": ("self_or_result", 1.0, lambda x: (x > -0.95).to(torch.float32)),
-    "HardtanhBackward0": ("self", 1.0, lambda x: (x.abs() < 6).to(torch.float32)),
+SLOPES: dict[str, tuple[str, float, Callable[[Any, Tensor], Tensor]]] = {
+    "ReluBackward0": ("result", 1.0, lambda _, y: y > 0),
+    "SigmoidBackward0": ("result", 0.25, lambda _, y: y * (1 - y)),
+    "TanhBackward0": ("result", 1.0, lambda _, y: 1 - y * y),
+    "GeluBackward0": ("self", 1.0, lambda _, x: x > -3),
+    "SiluBackward0": ("self", 1.0, lambda _, x: x > -8),
+    "EluBackward0": ("self_or_result", 1.0, lambda _, x: x > -3),
+    "HardsigmoidBackward0": ("self", 1.0, lambda _, x: x.abs() < 3),
+    "HardtanhBackward0": ("self", 1.0, lambda node, x: (x > node._saved_min_val) & (x < node._saved_max_val)),
 }
 """For each activation: what it saves, its greatest slope, and the slope from what was saved."""
 
@@ -71,7 +73,8 @@ def activations(graph: Graph) -> Iterator[Activation]:
         name, greatest, slope = SLOPES[type(graph.nodes[index]).__name__]
         value = saved(graph.nodes[index], name)
         if value is not None and value.dim() > 1 and value.numel():
-            yield _activation(index, value.detach(), _units_first(graph, index, value), greatest, slope)
+            slope_here = partial(slope, graph.nodes[index])
+            yield _activation(index, value.detach(), _units_first(graph, index, value), greatest, slope_here)
 
 
 def _activation(index: int, value: Tensor, units: int, greatest: float, slope: Callable[[Tensor], Tensor]) -> Activation:
@@ -182,11 +185,11 @@ def target(graph: Graph, head: LossHead) -> Target | None:
         node = graph.nodes[index]
         if type(node).__name__ in LOSSES:
             wanted = saved(node, "target")
-            return None if wanted is None else _target(index, node, wanted.detach())
+            return None if wanted is None else _target(index, node, wanted.detach(), _is_whole(graph, index))
     return None
 
 
-def _target(index: int, node: Any, wanted: Tensor) -> Target:
+def _target(index: int, node: Any, wanted: Tensor, whole: bool) -> Target:
     classes = not wanted.is_floating_point()
     value = saved(node, "self")
     values = wanted.to(torch.float64) if not classes else wanted
@@ -198,7 +201,20 @@ def _target(index: int, node: Any, wanted: Tensor) -> Target:
         mean=float(values.mean()) if not classes else 0.0,
         variance=float(values.var(0, correction=0).mean()) if not classes else 0.0,
         normalised=_log_total(node, value) if value is not None else 0.0,
+        whole=whole,
     )
+
+
+MEAN = 1
+"""PyTorch's number for the reduction of that name."""
+
+
+def _is_whole(graph: Graph, index: int) -> bool:
+    """Whether the pass started from this operation's unweighted mean."""
+    node = graph.nodes[index]
+    if saved(node, "weight") is not None or saved(node, "pos_weight") is not None:
+        return False
+    return [root for root, _ in graph.roots] == [index] and getattr(node, "_saved_reduction", MEAN) == MEAN
 
 
 def _counts(wanted: Tensor, value: Tensor | None) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -58,9 +59,9 @@ class Roster:
                 return number
         paths = weakref.WeakKeyDictionary({inner: path for path, inner in module.named_modules()})
         kinds = {path: type(inner).__name__ for path, inner in module.named_modules()}
-        parameters = dict(module.named_parameters())
+        parameters = {name: p for name, p in module.named_parameters() if not is_lazy(p)}
         self.models.append(
-            _Model(label or type(module).__name__, weakref.ref(module), paths, kinds, bool(parameters))
+            _Model(label or type(module).__name__, weakref.ref(module), paths, kinds, any(True for _ in module.parameters()))
         )
         number = len(self.models) - 1
         for name, parameter in parameters.items():
@@ -161,7 +162,7 @@ class Roster:
             module = model.module()
             for path, inner in module.named_modules() if module is not None else ():
                 if path in model.called:
-                    yield from inner.parameters(recurse=False)
+                    yield from (p for p in inner.parameters(recurse=False) if not is_lazy(p))
 
     # optimizers
 
@@ -183,10 +184,12 @@ class Roster:
 
     def table(self) -> list[Parameter]:
         """Every parameter met, by number."""
-        for model in self.models:
+        for number, model in enumerate(self.models):
             module = model.module()
-            for tensor in module.parameters() if module is not None else ():
-                self.number_of(tensor)
+            for name, tensor in module.named_parameters() if module is not None else ():
+                if not is_lazy(tensor):
+                    self._place(tensor, (number, name))
+                    self.number_of(tensor)
         return [self._row(number) for number in range(len(self.parameters))]
 
     def _row(self, number: int) -> Parameter:

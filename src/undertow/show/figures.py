@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from undertow.diagnose.finding import Review
 from undertow.show.blocks import Figure
-from undertow.show.moments import Moment
+from undertow.show.moments import Moment, used_at
 from undertow.show.words import short_operation
 from undertow.store.records import Activation, Pass, Updates
 from undertow.store.run import Run
@@ -54,11 +54,15 @@ def depth(run: Run) -> Iterator[Figure]:
     if len(weights) < 2 or not run.updates:
         return
     names = [run.parameters[number].name for number in weights]
-    traces = []
-    for part, update in _spread(run.updates, 4):
-        sizes = _positive(update.weight[weights] * update.gradient[weights])
-        trace = _line(names, sizes, f"step {update.step:,}", f"@depth:{0.12 + 0.76 * part:.3f}", width=2)
-        traces.append(trace | {"mode": "lines+markers", "marker": {"size": 5}} if len(weights) <= MOST_LINES else trace)
+    chosen = list(_spread(run.updates, 4))
+    table = _positive(np.array([update.weight[weights] * update.gradient[weights] for _, update in chosen]))
+    if not np.isfinite(table).any():
+        return
+    mode = {"mode": "lines+markers", "marker": {"size": 5}} if len(weights) <= MOST_LINES else {}
+    traces = [
+        _line(names, sizes, f"step {update.step:,}", f"@depth:{0.12 + 0.76 * part:.3f}", width=2) | mode
+        for (part, update), sizes in zip(chosen, table, strict=True)
+    ]
     yield Figure(
         "Gradient over depth",
         "For each weight, the norm of its gradient times its own norm: how much the loss would feel a change of the "
@@ -66,7 +70,7 @@ def depth(run: Run) -> Iterator[Figure]:
         traces,
         {
             "xaxis": _names_axis("weights, from the input to the loss", names),
-            "yaxis": _axis("‖gradient‖ · ‖weight‖", log=True),
+            "yaxis": _log_axis("‖gradient‖ · ‖weight‖", table),
         },
         height=380,
     )
@@ -145,6 +149,8 @@ def _over_steps(
         return
     steps = [update.step for update in run.updates]
     table = _positive(np.array([size(update) for update in run.updates]))
+    if not np.isfinite(table[:, weights]).any():
+        return
     chosen = list(_spread(weights, MOST_LINES))
     traces = [
         _line(
@@ -157,7 +163,7 @@ def _over_steps(
     shown = f" {len(chosen)} of {len(weights)} weights are drawn." if len(chosen) < len(weights) else ""
     axes = {
         "xaxis": _axis("optimizer step"),
-        "yaxis": _axis(unit, log=True),
+        "yaxis": _log_axis(unit, table[:, weights]),
         "showlegend": False,
         "meta": {"depth": True},
     }
@@ -165,9 +171,13 @@ def _over_steps(
 
 
 def _weights(run: Run) -> list[int]:
-    """The numbers of the trainable parameters that are weights: biases and scales say little about depth."""
+    """The numbers of the trainable weights, from the input to the loss; biases and scales say little about depth."""
     numbered = [number for number, p in enumerate(run.parameters) if p.trainable]
-    return [number for number in numbered if len(run.parameters[number].shape) > 1] or numbered
+    weights = [number for number in numbered if len(run.parameters[number].shape) > 1] or numbered
+    place: dict[str, int] = {}
+    for flow in {id(seen.flow.topology): seen.flow for seen in run.passes}.values():
+        place |= {leaf: used_at(flow, index) for leaf, index in flow.topology.leaves().items()}
+    return sorted(weights, key=lambda number: -place.get(run.parameters[number].name, 0))
 
 
 def _spread(items: Sequence[T], most: int) -> Iterator[tuple[float, T]]:
@@ -209,9 +219,15 @@ def _finite(values: Iterable[float]) -> list[float | None]:
     return [float(value) if math.isfinite(value) else None for value in values]
 
 
-def _axis(title: str, *, log: bool = False) -> dict[str, Any]:
-    scale = {"type": "log", "exponentformat": "power"} if log else {}
-    return {"title": {"text": title}, **scale}
+def _axis(title: str) -> dict[str, Any]:
+    return {"title": {"text": title}}
+
+
+def _log_axis(title: str, sizes: Floats) -> dict[str, Any]:
+    """Marked at powers of ten, as many as can be read."""
+    known = sizes[np.isfinite(sizes)]
+    decades = float(np.log10(known.max() / known.min())) if known.size else 1.0
+    return _axis(title) | {"type": "log", "exponentformat": "power", "dtick": max(1, math.ceil(decades / 7))}
 
 
 def _names_axis(title: str, names: Sequence[str]) -> dict[str, Any]:

@@ -118,11 +118,17 @@ def account(moment: Moment) -> Decades:
 def _accounts(attribution: Attribution) -> Iterator[Bars]:
     yield _bars("operation", {short_operation(name): brought for name, brought in attribution.by_operation().items()})
     yield _bars("module", {name or "(outside modules)": brought for name, brought in attribution.by_module().items()})
-    lines = attribution.by_source()
-    short = {name: PurePath(name).name or "(line not recorded)" for name in lines}
-    names = short if len(set(short.values())) == len(short) else {name: name for name in lines}
-    if len(lines) > 1:
-        yield _bars("line", {names[name]: brought for name, brought in lines.items()})
+    if len(lines := attribution.by_source()) > 1:
+        yield _lines(lines)
+
+
+def _lines(lines: Mapping[str, float]) -> Bars:
+    """By line of the user's code, without the name of the file where there is only one."""
+    files = {source.rpartition(":")[0] for source in lines if source}
+    if len(files) > 1:
+        return _bars("line", {source or "(line not recorded)": brought for source, brought in lines.items()})
+    told = {source: f"line {source.rpartition(':')[2]}" if source else "(not recorded)" for source in lines}
+    return _bars(f"line of {PurePath(*files).name}", {told[source]: brought for source, brought in lines.items()})
 
 
 def _bars(by: str, sums: Mapping[str, float]) -> Bars:

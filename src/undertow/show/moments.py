@@ -11,10 +11,11 @@ from undertow.engine.flow import Attribution, Flow
 from undertow.store.records import Pass
 from undertow.store.run import Run
 
-__all__ = ["Moment", "moments", "named_weight", "started"]
+__all__ = ["Moment", "moments", "named_weight", "started", "used_at"]
 
 CAUSE = "where the cause was seen"
 
+MOST = 8
 ALIKE = 1.0
 """Decades within which two gradients count as alike."""
 
@@ -45,7 +46,8 @@ def moments(run: Run, cause: Finding | None) -> list[Moment]:
             target = named_weight(seen.flow, cause) or furthest(seen.flow)
             account = seen.flow.attribute(target) if target else None
             found.append(Moment(seen, ", ".join(why), source, target, account))
-    return sorted(found, key=lambda moment: (CAUSE not in moment.why, -_badness(moment.seen.flow)))
+    found.sort(key=lambda moment: (CAUSE not in moment.why, -_badness(moment.seen.flow)))
+    return found[:MOST]
 
 
 def _chosen(passes: list[Pass], step: object) -> Iterator[tuple[list[str], Pass]]:
@@ -81,10 +83,10 @@ def furthest(flow: Flow) -> str:
     pool = weights or usable
     away = {name: abs(math.log10(size) - _log(started(flow))) for name, size in pool.items()}
     alike = [name for name in pool if away[name] >= max(away.values()) - ALIKE]
-    return max(alike, key=lambda name: _user(flow, leaves[name]), default="")
+    return max(alike, key=lambda name: used_at(flow, leaves[name]), default="")
 
 
-def _user(flow: Flow, leaf: int) -> int:
+def used_at(flow: Flow, leaf: int) -> int:
     """How far from the loss a leaf is used, by the operation nearest the loss that uses it."""
     return min((flow.topology.edges[edge].sender for edge in flow.arriving[leaf]), default=0)
 

@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from undertow.diagnose.finding import Review
-from undertow.errors import StoreError
 from undertow.show.blocks import Bars, Block, Figure
 from undertow.show.report import judged, pictures
 from undertow.show.words import TERMS, decades, distance
@@ -27,20 +26,16 @@ SCRIPTS = ("theme.js", "fold.js", "lanes.js", "flowmap.js")
 def write_report(run: Run, review: Review, path: str | Path) -> Path:
     """Write the report of a run as one HTML file that needs no network, and return where it is.
 
+    Whoever reads it meanwhile finds the old page or the new one, whole.
+
     Raises:
-        StoreError: The file cannot be written.
+        OSError: The file cannot be written.
     """
     target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_page(run, review), encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise StoreError(
-            f"cannot write the report to {target}: {error}\n"
-            "  The run itself is safe, and the report can be made from it again.\n"
-            "  Choose another place with `undertow report --output`, one that can be written."
-        ) from error
-    return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f"{target.name}.new")
+    fresh.write_text(_page(run, review), encoding="utf-8", errors="backslashreplace")
+    return fresh.replace(target)
 
 
 def _page(run: Run, review: Review) -> str:

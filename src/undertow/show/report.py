@@ -12,7 +12,7 @@ from undertow.show.blocks import Block, Decades, Facts, Listing, Table, Text
 from undertow.show.flowmap import flow_map
 from undertow.show.judgement import account, judgement
 from undertow.show.moments import Moment, moments
-from undertow.show.words import duration, number, plain
+from undertow.show.words import clock, duration, number, plain
 from undertow.store.records import OptimizerState, Parameter, Updates
 from undertow.store.run import Run
 
@@ -20,7 +20,6 @@ __all__ = ["judged", "pictures", "report"]
 
 TIMES = {"seconds", "observing"}
 FACTS = {
-    "script": "script",
     "argv": "command",
     "started": "started",
     "state": "ended",
@@ -120,6 +119,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 def _fact(key: str, value: object) -> str:
     if key in TIMES and isinstance(value, (int, float)):
         return duration(float(value))
+    if key == "started":
+        return clock(value)
+    if key == "budget" and isinstance(value, (int, float)):
+        return f"{100 * value:.2g} % of the time"
     return " ".join(map(str, value)) if isinstance(value, list) else plain(value)
 
 
@@ -133,7 +136,7 @@ def _parameters(run: Run) -> Table:
     return Table(
         title="Parameters",
         note=(
-            "In the order of the model. Norms are overall sizes at the last sampled step; the update ratio is how far "
+            "In the order they were met. Norms are overall sizes at the last sampled step; the update ratio is how far "
             "that step moved the parameter, over its size; silent is the share of entries whose gradient was zero."
         ),
         columns=("parameter", "kind", "shape", "held by", "weight norm", "gradient norm", "update ratio", "silent"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -19,7 +18,7 @@ from rich.text import Text as Line
 from undertow.diagnose.finding import Review
 from undertow.show.blocks import Bars, Block, Decades, Facts, Listing, Text, Verdict
 from undertow.show.judgement import judgement
-from undertow.show.words import decades, duration
+from undertow.show.words import clock, decades, duration
 from undertow.store.run import Run
 
 __all__ = ["explain_page", "print_review", "runs_table"]
@@ -125,17 +124,11 @@ def runs_table(runs: Iterable[Run], console: Console) -> None:
 
 def _run_row(run: Run) -> Iterator[Line]:
     yield Line(run.name, style="bold")
-    yield Line(_clock(run.meta.get("started")))
+    yield Line(clock(run.meta.get("started")))
     yield Line(f"{run.steps:,}")
     yield Line(duration(float(run.meta.get("seconds", "nan"))))
     yield Line(str(run.meta.get("state", "unknown")))
     yield _judged(run)
-
-
-def _clock(started: Any) -> str:
-    if isinstance(started, (int, float)):
-        return datetime.fromtimestamp(started).strftime("%Y-%m-%d %H:%M")
-    return str(started)[:16].replace("T", " ") if started else ""
 
 
 def _judged(run: Run) -> Line:

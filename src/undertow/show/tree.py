@@ -43,12 +43,21 @@ class Group:
 
 
 def module_of(topology: Topology) -> list[str]:
-    """For each operation the path of its module; a leaf counts for the module that its name says, or that uses it."""
+    """For each operation the path of its module.
+
+    A leaf counts for the module that its name says, or that uses it. Where a forward pass ran unobserved, so that the
+    operations of a module are not known, those that use its parameters count for it.
+    """
     modules = [operation.module for operation in topology.operations]
     for edge in topology.edges:
         receiver = topology.operations[edge.receiver]
         if not receiver.module and receiver.name == "AccumulateGrad":
             modules[edge.receiver] = receiver.leaf.rpartition(".")[0] if receiver.leaf else modules[edge.sender]
+    called = {operation.module for operation in topology.operations if operation.name != "AccumulateGrad"}
+    for edge in reversed(topology.edges):
+        passed_on = topology.operations[edge.receiver].name in ISOMETRIES | {"AccumulateGrad"}
+        if not modules[edge.sender] and passed_on and modules[edge.receiver] not in called:
+            modules[edge.sender] = modules[edge.receiver]
     return modules
 
 

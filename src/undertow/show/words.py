@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-__all__ = ["TERMS", "VERDICTS", "decades", "distance", "duration", "number", "plain", "sentence", "short_operation"]
+__all__ = [
+    "TERMS",
+    "VERDICTS",
+    "clock",
+    "decades",
+    "distance",
+    "duration",
+    "number",
+    "plain",
+    "sentence",
+    "short_operation",
+]
 
 VERDICTS = {
     "sick": "This network is not learning as it should",
@@ -31,7 +43,8 @@ def number(value: float, digits: int = 3) -> str:
         return "infinite" if value > 0 else "−infinite"
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}".replace("-", "−")
-    return f"{value:.{digits}g}".replace("-", "−")
+    short = f"{value:.{digits}g}"
+    return (f"{float(short):,.0f}" if 1e3 <= abs(value) < 1e6 else short).replace("-", "−")
 
 
 def decades(value: float) -> str:
@@ -70,6 +83,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def clock(moment: object) -> str:
+    """When something was, from seconds since 1970 or a text in ISO form; empty where it is not known."""
+    if isinstance(moment, (int, float)):
+        return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M")
+    return str(moment)[:16].replace("T", " ") if moment else ""
+
+
 def plain(value: Any) -> str:
     """Any fact as one line of text."""
     if isinstance(value, bool):
@@ -87,7 +107,7 @@ def sentence(text: str) -> str:
     """Words as a sentence: a capital first, unless a name stands there, and a full stop."""
     first, _, _ = text.partition(" ")
     opened = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
-    return opened + "." if opened[-1:].isalnum() or opened[-1:] in ")`" else opened
+    return opened + "." if opened[-1:].isalnum() or opened.endswith((")", "`")) else opened
 
 
 def short_operation(name: str) -> str:

@@ -138,7 +138,8 @@ class Target:
         shape: Of the target as the loss saw it.
         broadcast: Whether it was broadcast to that shape.
         counts: For class targets, how many of each class were in the batch; empty otherwise.
-        mean, variance: For other targets.
+        mean, variance: For other targets; the variance over the batch, averaged over the rest.
+        whole: Whether the loss is this operation's mean and nothing else, each example counting the same.
         normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
     """
 
@@ -149,6 +150,7 @@ class Target:
     mean: float
     variance: float
     normalised: float
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)

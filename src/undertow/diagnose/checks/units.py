@@ -13,7 +13,7 @@ from undertow.store import Activation, Pass
 __all__: list[str] = []
 
 RECTIFIERS = frozenset({"ReluBackward0", "ThresholdBackward0"})
-SQUASHES = frozenset({"SigmoidBackward0", "TanhBackward0"})
+SQUASHES = frozenset({"HardsigmoidBackward0", "HardtanhBackward0", "SigmoidBackward0", "TanhBackward0"})
 
 DEAD = 0.9
 """Share of a layer's units: with fewer dead, what is left of it can still learn."""

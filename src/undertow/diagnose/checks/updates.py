@@ -16,8 +16,9 @@ __all__: list[str] = []
 TOO_LARGE = 0.1
 """Share of its own size by which a typical weight matrix moves in one step; about 1e-3 is usual."""
 
-STANDING = 0.02
-"""Share of its own size by which even the most moved weight matrix can have moved in the whole run."""
+STANDING = 0.1
+"""Share of its first value by which the loss could have fallen at the very most, and share of its own size
+by which the most moved weight matrix can have moved."""
 
 FIRST_STEPS = 10
 
@@ -64,7 +65,7 @@ def learning_rate_too_high(case: Case) -> Found:
         "weights_grown": _grown(case),
         "jump": f", and the loss rose {jumped:.3g}-fold" if jumped >= 2 else "",
         "factor": 10.0 ** max(1, math.ceil(math.log10(peak / 0.01))),
-        "harm": case.harm(0.9, 0.4, 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
+        "harm": case.harm(0.9, 0.4, 0.1, 0.6 if jumped >= 5 else 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
     }
 
 
@@ -89,17 +90,18 @@ def _grown(case: Case) -> float:
 @diagnosis(
     "UT302",
     "learning-rate-too-low",
-    message="in {since} {steps} steps even the most moved weight matrix can have moved by no more than {moved:.2%} of its own size",
+    message="had every one of {since} gone straight downhill, the loss could have fallen by no more than {share:.2%}",
     advice="{remedy}",
     explains=("UT701",),
-    source="update ratio: Karpathy, CS231n notes",
+    source="Cauchy-Schwarz inequality on the first-order change of the loss",
 )
 def learning_rate_too_low(case: Case) -> Found:
     """Steps so small that the network stays what it was made.
 
     ## What it means
-    The bound adds up the observed update ratios over all steps as if they all went the same way. If even that
-    is a small part of the weights' size, the function the network computes cannot have changed much.
+    A step changes the loss by at most the norm of the update times the norm of the gradient. This bound is
+    added up over all steps and parameters, as the optimizer really made them: if even that is a small part of
+    the loss, the network cannot have learned, whatever its gradients say.
 
     ## When it is harmless
     In fine-tuning, where little has to move and the loss is low from the start: then it is not reported.
@@ -107,26 +109,30 @@ def learning_rate_too_low(case: Case) -> Found:
     ## What to do
     Raise the rate; look for the range where the loss falls fastest.
     """
-    if case.learned or case.outcome.kind == "non-finite" or case.outcome.steps < 20:
+    outcome = case.outcome
+    if case.learned or outcome.kind == "non-finite" or outcome.steps < 20 or not outcome.first > 0:
         return
-    moved, lately = case.moved(0.0), case.moved(1 / 3)
     rates = [float(np.nanmax(u.rate)) for u in case.finite_updates if np.isfinite(u.rate).any()]
     gradients = [float(np.nanmax(u.gradient)) for u in case.finite_updates if np.isfinite(u.gradient).any()]
-    if not rates or not gradients or max(gradients) == 0 or not moved > 0:
+    if len(rates) < 2 or not gradients or max(gradients) == 0:
         return
     decayed = rates[-1] < rates[0] / 100
-    if moved > STANDING and not (decayed and lately <= STANDING / 4):
+    whole, lately = case.promised(0.0) / outcome.first, case.promised(1 / 3) / outcome.first
+    still = max(whole, case.moved(0.0)) < STANDING
+    if not (still or (decayed and lately < STANDING / 4)):
         return
+    decayed = decayed and not still
+    share = lately if decayed else whole
     yield {
-        "moved": lately if decayed else moved,
-        "since": "the last two thirds of its" if decayed and moved > STANDING else "all its",
-        "steps": case.outcome.steps,
+        "share": share,
+        "moved": case.moved(1 / 3 if decayed else 0.0),
+        "since": f"the last two thirds of {outcome.steps} steps" if decayed else f"all {outcome.steps} steps",
         "rate": rates[0],
         "last_rate": rates[-1],
         "remedy": f"The learning rate fell from {rates[0]:g} to {rates[-1]:.1g} too soon: stretch its schedule."
         if decayed
-        else f"Raise the learning rate (it is {rates[0]:g}) about {10.0 ** max(1, round(-math.log10(moved))):.0f}-fold.",
-        "harm": case.harm(0.9, 0.5, 0.0),
+        else f"Raise the learning rate (it is {rates[0]:g}) at least {10.0 ** math.ceil(-math.log10(max(share, 1e-12))):.0f}-fold.",
+        "harm": case.harm(0.9, 0.3, 0.0),
     }
 
 
@@ -151,11 +157,8 @@ def gradients_never_zeroed(case: Case) -> Found:
     ## What to do
     Zero the gradients after each step.
     """
-    steps = [u for u in case.run.updates if u.step > 0 and np.isfinite(u.carried).any()]
-    held = np.array([p.optimizer >= 0 for p in case.run.parameters], dtype=bool)
-    if not held.any():
-        held[:] = True
-    piled = [bool((np.nan_to_num(u.carried[held]) > 0).mean() > 0.5) for u in steps]
+    steps = [u for u in case.run.updates if u.step > case.start and np.isfinite(u.carried).any()]
+    piled = [bool((np.nan_to_num(u.carried[np.isfinite(u.update)]) > 0).mean() > 0.5) for u in steps]
     if len(piled) < 2 or np.mean(piled) < 0.5:
         return
     yield {"share": float(np.mean(piled)), "steps": len(piled), "harm": case.harm(1.0, 0.9, 0.7)}
@@ -202,8 +205,13 @@ def parameters_not_held(case: Case) -> Found:
         "share": sum(p.size for p in loose) / sum(p.size for p in [*loose, *held]),
         "stale": stale,
         "remedy": remedy,
-        "harm": 1.0 if not held else case.harm(1.0, 0.6, 0.8 if unregistered else 0.3),
+        "harm": 1.0 if not held else case.harm(1.0, 0.6, 0.8 if unregistered else 0.3, 0.8 if unregistered else _untrained(case)),
     }
+
+
+def _untrained(case: Case) -> float:
+    """How harmful left-out parameters are where something, but not much, was learned."""
+    return 0.6 if case.skill < 0.5 else 0.3
 
 
 def _reached(case: Case) -> set[str]:

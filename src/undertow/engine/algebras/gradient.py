@@ -27,7 +27,8 @@ class Gradient(Algebra[Tensor]):
         return left + right
 
     def fit(self, contribution: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
-        return fitted(contribution, shape, dtype)
+        fits = contribution.shape == shape and contribution.dtype is dtype
+        return contribution if fits else fitted(contribution, shape, dtype)
 
     def borrow(self, node: Any, cotangents: list[Tensor | None]) -> tuple[Tensor | None, ...]:
         return vector_jacobian(node, cotangents)

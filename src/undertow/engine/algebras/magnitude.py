@@ -33,5 +33,5 @@ class Magnitude(Algebra[Tensor]):
     def fit(self, contribution: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
         return fitted(contribution, shape, dtype)
 
-    def borrow(self, node: Any, cotangents: list[Tensor | None]) -> tuple[Tensor | None, ...]:
+    def borrow(self, node: Any, cotangents: list[Tensor | None]) -> tuple[Tensor | None, ...]:  # noqa: ARG002
         refuse(node, "magnitude", CALCULUS)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from undertow.engine.calculus.node import output_shape
 from undertow.engine.calculus.table import Local, derivative, elementwise, masked
-from undertow.engine.maps import Mask, Scale
+from undertow.engine.maps import Above, Mask, Scale
 
 __all__: list[str] = []
 
@@ -46,9 +46,6 @@ elementwise("SigmoidBackward0", lambda node: node._saved_result * (1 - node._sav
 elementwise("LogSigmoidBackward0", lambda node: torch.sigmoid(-node._saved_self))
 
 # At a kink every rule takes the side that PyTorch takes.
-masked("ReluBackward0", lambda node: node._saved_result > 0)
-masked("ThresholdBackward0", lambda node: node._saved_self > node._saved_threshold)
-masked("ThresholdBackward1", lambda node: node._saved_self > node._saved_threshold)
 masked("HardtanhBackward0", lambda node: _between(node._saved_self, node._saved_min_val, node._saved_max_val))
 masked("ClampMinBackward0", lambda node: node._saved_self >= node._saved_min)
 masked("ClampMaxBackward0", lambda node: node._saved_self <= node._saved_max)
@@ -62,6 +59,16 @@ def _between(x: Tensor, low: float, high: float) -> Tensor:
 def clamp(node: Any) -> Local:
     x, low, high = node._saved_self, node._saved_min, node._saved_max
     return (Mask((x >= (-math.inf if low is None else low)) & (x <= (math.inf if high is None else high))),)
+
+
+@derivative("ReluBackward0")
+def relu(node: Any) -> Local:
+    return (Above(node._saved_result, 0),)
+
+
+@derivative("ThresholdBackward0", "ThresholdBackward1")
+def threshold(node: Any) -> Local:
+    return (Above(node._saved_self, node._saved_threshold),)
 
 
 @derivative("NegBackward0")
@@ -80,7 +87,10 @@ def _power(x: Tensor, exponent: float) -> Tensor:
 
 
 elementwise("PowBackward0", lambda node: _power(node._saved_self, node._saved_exponent))
-elementwise("PowBackward2", lambda node: node._saved_result * math.log(node._saved_self) if node._saved_self else 0 * node._saved_result)
+elementwise(
+    "PowBackward2",
+    lambda node: node._saved_result * math.log(node._saved_self) if node._saved_self else 0 * node._saved_result,
+)
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -96,7 +106,9 @@ def _tanh_gelu(x: Tensor) -> Tensor:
     return (1 + t) / 2 + x / 2 * (1 - t**2) * root * (1 + 3 * 0.044715 * x**2)
 
 
-elementwise("GeluBackward0", lambda node: (_tanh_gelu if node._saved_approximate == "tanh" else _gelu)(node._saved_self))
+elementwise(
+    "GeluBackward0", lambda node: (_tanh_gelu if node._saved_approximate == "tanh" else _gelu)(node._saved_self)
+)
 
 
 def _silu(x: Tensor) -> Tensor:

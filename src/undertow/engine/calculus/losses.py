@@ -26,7 +26,9 @@ def _reduced(node: Any, source: Shape | None, slope: Tensor) -> LinearMap | None
         return None
     if node._saved_reduction == MEAN:
         slope = slope / max(slope.numel(), 1)
-    everywhere = Diagonal(slope) if tuple(slope.shape) == source else Diagonal(slope) @ Expand(source, tuple(slope.shape))
+    everywhere = (
+        Diagonal(slope) if tuple(slope.shape) == source else Diagonal(slope) @ Expand(source, tuple(slope.shape))
+    )
     if node._saved_reduction == NONE:
         return everywhere
     return weighted_total(torch.ones_like(slope), tuple(range(slope.ndim)), output_shape(node)) @ everywhere
@@ -87,8 +89,10 @@ def nll_loss(node: Any) -> Local:
     dim = 1 if x.ndim > 1 else 0
     ignored = target == signed(node._saved_ignore_index)
     known = target.masked_fill(ignored, 0)
-    weight = x.new_ones(()).expand(x.shape[dim]) if node._saved_weight is None else node._saved_weight
-    slope = -weight[known].masked_fill(ignored, 0)
+    if node._saved_weight is None:
+        slope = ignored.to(x.dtype).sub_(1)
+    else:
+        slope = -node._saved_weight[known].masked_fill(ignored, 0)
     if node._saved_reduction == MEAN:
         slope = slope / node._saved_total_weight
     source, index = tuple(x.shape), known.unsqueeze(dim)

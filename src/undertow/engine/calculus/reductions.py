@@ -65,8 +65,10 @@ def extreme_of_dim(node: Any) -> Local:
 @derivative("SortBackward0", "TopkBackward0")
 def ordered(node: Any) -> Local:
     source = tuple(node._saved_self_sym_sizes)
-    return (TakeAlong(source, signed(node._saved_dim) % len(source), node._saved_indices),) if source else (
-        Reshape(source, source),
+    return (
+        (TakeAlong(source, signed(node._saved_dim) % len(source), node._saved_indices),)
+        if source
+        else (Reshape(source, source),)
     )
 
 

@@ -146,7 +146,9 @@ def flip(node: Any) -> Local:
 @derivative("RollBackward0")
 def roll(node: Any) -> Local:
     target = output_shape(node)
-    return (Roll(target, tuple(map(signed, node._saved_shifts)), tuple(signed(d) % len(target) for d in node._saved_dims)),)
+    return (
+        Roll(target, tuple(map(signed, node._saved_shifts)), tuple(signed(d) % len(target) for d in node._saved_dims)),
+    )
 
 
 masked("TrilBackward0", lambda node: _ones(node).tril(signed(node._saved_diagonal)))

@@ -2,13 +2,14 @@
 
 from undertow.engine.maps.base import Adjoint, Compose, Identity, LinearMap, Shape, Sum
 from undertow.engine.maps.convolutions import AdaptiveAveragePool, AveragePool, Convolve, ConvolveKernel, Geometry
-from undertow.engine.maps.entrywise import Diagonal, Mask, Scale
+from undertow.engine.maps.entrywise import Above, Diagonal, Mask, Scale
 from undertow.engine.maps.normalizations import LogSoftmax, RankOne, Softmax, Standardize
 from undertow.engine.maps.picks import Index, Lookup, TakeAlong
 from undertow.engine.maps.products import LeftMultiply, RightMultiply
 from undertow.engine.maps.shapes import Expand, Flip, Permute, Reshape, Roll, Slice, Total
 
 __all__ = [
+    "Above",
     "AdaptiveAveragePool",
     "Adjoint",
     "AveragePool",

@@ -31,7 +31,10 @@ class Geometry:
     def pull(self, cotangent: Tensor, image: Tensor, kernel: Tensor, which: int) -> Tensor:
         """The cotangent of the image (`which` 0) or of the kernel (1); of that one only the shape is read."""
         mask = [which == 0, which == 1, False]
-        return torch.ops.aten.convolution_backward.default(cotangent, image, kernel, None, *self._all(), mask)[which]
+        answer: Tensor = torch.ops.aten.convolution_backward.default(
+            cotangent, image, kernel, None, *self._all(), mask
+        )[which]
+        return answer
 
     def _all(self) -> tuple[Sequence[int], Sequence[int], Sequence[int], bool, Sequence[int], int]:
         return self.stride, self.padding, self.dilation, self.transposed, self.output_padding, self.groups
@@ -84,11 +87,13 @@ class AveragePool(LinearMap):
     window: tuple[Sequence[int], Sequence[int], Sequence[int], bool, bool, int | None]
 
     def push(self, tangent: Tensor) -> Tensor:
-        return torch.ops.aten.avg_pool2d.default(tangent, *self.window)
+        answer: Tensor = torch.ops.aten.avg_pool2d.default(tangent, *self.window)
+        return answer
 
     def pull(self, cotangent: Tensor) -> Tensor:
         shape = cotangent.new_empty(self.source)
-        return torch.ops.aten.avg_pool2d_backward.default(cotangent, shape, *self.window)
+        answer: Tensor = torch.ops.aten.avg_pool2d_backward.default(cotangent, shape, *self.window)
+        return answer
 
     def modulus(self) -> LinearMap:
         return self
@@ -102,11 +107,13 @@ class AdaptiveAveragePool(LinearMap):
     target: Shape = field()
 
     def push(self, tangent: Tensor) -> Tensor:
-        return torch.ops.aten._adaptive_avg_pool2d.default(tangent, self.target[-2:])
+        answer: Tensor = torch.ops.aten._adaptive_avg_pool2d.default(tangent, self.target[-2:])
+        return answer
 
     def pull(self, cotangent: Tensor) -> Tensor:
         shape = cotangent.new_empty(self.source)
-        return torch.ops.aten._adaptive_avg_pool2d_backward.default(cotangent, shape)
+        answer: Tensor = torch.ops.aten._adaptive_avg_pool2d_backward.default(cotangent, shape)
+        return answer
 
     def modulus(self) -> LinearMap:
         return self

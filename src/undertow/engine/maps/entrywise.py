@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Shape
 
-__all__ = ["Diagonal", "Mask", "Scale"]
+__all__ = ["Above", "Diagonal", "Mask", "Scale"]
+
+
+threshold_backward = torch.ops.aten.threshold_backward.default
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,10 +54,36 @@ class Mask(LinearMap):
         return tuple(self.kept.shape)
 
     def push(self, tangent: Tensor) -> Tensor:
-        return tangent.where(self.kept, 0)
+        return tangent.masked_fill(~self.kept, 0)
 
     def pull(self, cotangent: Tensor) -> Tensor:
-        return cotangent.where(self.kept, 0)
+        return cotangent.masked_fill(~self.kept, 0)
+
+    def modulus(self) -> LinearMap:
+        return self
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Above(LinearMap):
+    """v ↦ v where `gate` is above `level`, and 0 elsewhere: a mask that is never written out."""
+
+    gate: Tensor
+    level: float
+
+    @property
+    def source(self) -> Shape:
+        return tuple(self.gate.shape)
+
+    @property
+    def target(self) -> Shape:
+        return tuple(self.gate.shape)
+
+    def push(self, tangent: Tensor) -> Tensor:
+        answer: Tensor = threshold_backward(tangent, self.gate, self.level)
+        return answer
+
+    def pull(self, cotangent: Tensor) -> Tensor:
+        return self.push(cotangent)
 
     def modulus(self) -> LinearMap:
         return self

@@ -43,11 +43,13 @@ class Index(LinearMap):
     indices: tuple[Tensor | None, ...]
 
     def push(self, tangent: Tensor) -> Tensor:
-        return torch.ops.aten.index.Tensor(tangent, self.indices)
+        picked: Tensor = torch.ops.aten.index.Tensor(tangent, self.indices)
+        return picked
 
     def pull(self, cotangent: Tensor) -> Tensor:
-        empty = cotangent.new_zeros(self.source)
-        return torch.ops.aten.index_put_.default(empty, self.indices, cotangent, accumulate=True)
+        answer = cotangent.new_zeros(self.source)
+        torch.ops.aten.index_put_.default(answer, self.indices, cotangent, accumulate=True)
+        return answer
 
     def modulus(self) -> LinearMap:
         return self
@@ -74,7 +76,10 @@ class Lookup(LinearMap):
         return tangent[self.index] * (self.index != self.padding).unsqueeze(-1)
 
     def pull(self, cotangent: Tensor) -> Tensor:
-        return torch.ops.aten.embedding_dense_backward.default(cotangent, self.index, self.rows, self.padding, False)
+        answer: Tensor = torch.ops.aten.embedding_dense_backward.default(
+            cotangent, self.index, self.rows, self.padding, False
+        )
+        return answer
 
     def modulus(self) -> LinearMap:
         return self

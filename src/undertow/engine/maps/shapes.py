@@ -82,6 +82,8 @@ class Permute(LinearMap):
         return tangent.permute(self.dims)
 
     def pull(self, cotangent: Tensor) -> Tensor:
+        if len(self.dims) == 2:  # the one way to permute two dimensions, and the one that every linear layer takes
+            return cotangent.permute(self.dims)
         return cotangent.permute(tuple(self.dims.index(dim) for dim in range(len(self.dims))))
 
     def modulus(self) -> LinearMap:

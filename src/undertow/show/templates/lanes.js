@@ -11,18 +11,29 @@
 
   const free = (lanes) => { const at = lanes.indexOf(null); return at < 0 ? lanes.length : at; };
 
+  /* For each row, whether all that goes on from it ends in parameters: a side track, not the way on. */
+  function toParameters(rows, leaving) {
+    const ends = rows.map(() => false);
+    for (let i = rows.length - 1; i >= 0; i -= 1) {
+      ends[i] = rows[i].type === "leaf" || (rows[i].type === "op" && leaving[i].length > 0 && leaving[i].every((e) => ends[e.to]));
+    }
+    return ends;
+  }
+
   /* As a railway is drawn: the way on stays in its lane, what goes round takes the next free one. */
   Undertow.assignLanes = (rows, edges) => {
     const lanes = [];
     const arriving = rows.map(() => []), leaving = rows.map(() => []);
     edges.forEach((e) => { if (!e.up) { arriving[e.to].push(e); leaving[e.from].push(e); } });
+    const ends = toParameters(rows, leaving);
+    const aside = (edge) => edge.skip || ends[edge.to];
     rows.forEach((row, i) => {
       if (row.type === "head" || row.type === "input") return;
       const ways = arriving[i].filter((e) => !e.skip);
       const came = (ways.length ? ways : arriving[i]).map((e) => e.lane);
       row.lane = came.length ? Math.min(...came) : free(lanes);
       arriving[i].forEach((e) => { lanes[e.lane] = null; });
-      const onward = leaving[i].sort((a, b) => a.skip - b.skip || isLeaf(rows[a.to]) - isLeaf(rows[b.to]) || a.to - b.to);
+      const onward = leaving[i].sort((a, b) => aside(a) - aside(b) || a.to - b.to);
       onward.forEach((edge, place) => {
         edge.lane = place === 0 && !lanes[row.lane] ? row.lane : free(lanes);
         lanes[edge.lane] = edge;
@@ -33,7 +44,6 @@
     if (edges.some((e) => e.up)) count += 1;
     return count;
   };
-  const isLeaf = (row) => row.type === "leaf";
 
   /* From the loss's own size down to the smallest in view; at least four decades, so that a healthy net looks healthy. */
   Undertow.scaleOf = (graph, moments) => {
