@@ -17,7 +17,8 @@ def page(diagnosis: Diagnosis) -> str:
     text = diagnosis.page.replace("\n## ", "\n\n## ").replace("\n\n\n", "\n\n")
     effects = [f"[{code} {DIAGNOSES[code].name}]({code}.md)" for code in sorted(diagnosis.explains)]
     explains = f"\n\n## What it brings about\n{', '.join(effects)}." if effects else ""
-    return f"# {diagnosis.code} {diagnosis.name}\n\nFamily: {diagnosis.family}.\n\n{text}{explains}\n\n## Source\n{diagnosis.source}\n"
+    head = f"# {diagnosis.code} {diagnosis.name}\n\nFamily: {diagnosis.family}."
+    return f"{head}\n\n{text}{explains}\n\n## Source\n{diagnosis.source}\n"
 
 
 def index() -> str:

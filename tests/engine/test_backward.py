@@ -1,5 +1,7 @@
 """`undertow.backward` against `loss.backward()`."""
 
+import gc
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -208,6 +210,15 @@ def test_a_leaf_may_itself_be_the_output():
     assert a.grad == 1
 
 
+def test_a_leaf_that_is_the_output_may_be_swept_again():
+    a = torch.ones((), requires_grad=True)
+    kept = a * 2
+    undertow.backward(a)
+    undertow.backward(a)
+    undertow.backward(kept)
+    assert a.grad == 4
+
+
 def test_two_outputs_of_one_operation_are_two_roots():
     a = torch.arange(4.0, requires_grad=True)
     left, right = a.split(2)
@@ -230,6 +241,15 @@ def test_without_retain_graph_a_second_sweep_is_refused():
     undertow.backward(loss)
     with pytest.raises(GraphFreedError, match="swept before without retain_graph=True"):
         undertow.backward(loss)
+
+
+def test_another_output_of_several_swept_without_retain_graph_is_refused_too():
+    a = torch.ones(2, requires_grad=True)
+    losses = [a.exp().sum(), a.sin().sum()]
+    undertow.backward(losses)
+    for loss in losses:
+        with pytest.raises(GraphFreedError, match="swept before"):
+            undertow.backward(loss)
 
 
 @pytest.mark.parametrize("calculus", [{}, undertow.engine.calculus.CALCULUS], ids=["borrowed", "ours"])
@@ -268,6 +288,25 @@ def test_as_many_cotangents_as_outputs_are_needed():
 def test_no_outputs_are_refused():
     with pytest.raises(GraphError, match="no outputs"):
         undertow.backward([])
+
+
+@pytest.mark.parametrize("calculus", [{}, undertow.engine.calculus.CALCULUS], ids=["borrowed", "ours"])
+def test_nothing_of_the_graph_outlives_the_loss(calculus):
+    class Token:
+        pass
+
+    model, token = dense(4, 4, 2), Token()
+    loss = model(torch.ones(2, 4)).sum()
+    loss.grad_fn.next_functions[0][0].metadata["token"] = token
+    alive = weakref.ref(token)
+    gc.disable()
+    try:
+        flow = undertow.backward(loss, calculus=calculus)
+        del token, loss
+        assert alive() is None
+    finally:
+        gc.enable()
+    assert len(flow.topology) == 10
 
 
 def test_parameters_get_the_models_names():

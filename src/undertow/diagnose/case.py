@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,7 +186,7 @@ class Case:
             index = following[0]
         return topology.operations[index].module
 
-    def events(self, kind: str) -> Iterator[dict[str, object]]:
+    def events(self, kind: str) -> Iterator[dict[str, Any]]:
         for event in self.run.events:
             if event.kind == kind:
                 yield {**event.facts, "step": event.step}

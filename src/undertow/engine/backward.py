@@ -71,7 +71,8 @@ def backward(
     places = arrivals(graph, inputs)
     borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), places, watcher=recorder, calculus=calculus))
     if not retain_graph:
-        graph.nodes[0].metadata[SWEPT] = True
+        for node in _root_operations(graph):
+            node.metadata[SWEPT] = True
     return Flow(recorder.plan, recorder.values(), to_host([norm(seed) for seed in seeds]), borrowed)
 
 
@@ -102,12 +103,17 @@ def _seed(position: int, output: Tensor, given: Tensor | None) -> Tensor:
 
 
 def _refuse_second_pass(graph: Graph) -> None:
-    if SWEPT in graph.nodes[0].metadata:
+    if any(SWEPT in node.metadata for node in _root_operations(graph)):
         raise GraphFreedError(
             "this graph was swept before without retain_graph=True\n"
             "  As after loss.backward(), its saved tensors count as freed.\n"
             "  Pass retain_graph=True to the earlier call, or run the forward pass again."
         )
+
+
+def _root_operations(graph: Graph) -> list[Any]:
+    """The nodes that the pass starts from. A leaf that is an output saved nothing, and starts as many as it likes."""
+    return [graph.nodes[index] for index, _ in graph.roots if graph.edges[index]]
 
 
 def _refuse_reentrant(graph: Graph) -> None:

@@ -212,7 +212,7 @@ class Graph:
     def towards(self, targets: Iterable[int]) -> list[bool]:
         """For each node, whether a path leads from it to one of `targets`."""
         targets = set(targets)
-        if all(edges or i in targets for i, edges in enumerate(self.edges)):
+        if targets.issuperset([i for i, edges in enumerate(self.edges) if not edges]):
             return [True] * len(self)
         needed = [i in targets for i in range(len(self))]
         for i in range(len(self) - 1, -1, -1):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 __all__ = ["in_graph_task"]
 
 T = TypeVar("T")
+
+ONE = torch.ones(())
 
 
 def in_graph_task(work: Callable[[], T]) -> T:
@@ -21,5 +23,7 @@ def in_graph_task(work: Callable[[], T]) -> T:
     results: list[T] = []
     ticket = torch.zeros((), requires_grad=True)
     ticket.register_hook(lambda _: results.append(work()))  # type: ignore[no-untyped-call]
-    torch.autograd.backward(ticket)
+    # What torch.autograd.backward calls after it has looked at its arguments, which takes longer than the call.
+    engine: Any = torch.autograd.Variable._execution_engine
+    engine.run_backward((ticket,), (ONE,), False, False, (), allow_unreachable=True, accumulate_grad=True)
     return results[0]

@@ -58,6 +58,7 @@ class Plan:
         reached: For each operation and output, what reaches it: the number of an edge, a seed, a sum, or nothing.
         parts: For each operation, `(position, key)` of the contributions to measure.
         sums: For each operation, `(slot, key)` of the sums to measure.
+        measured: For each operation, whether anything is measured at it.
     """
 
     def __init__(self, topology: Topology):
@@ -78,6 +79,8 @@ class Plan:
             for slots in self.reached
         ]
 
+        self.measured = [bool(parts or sums) for parts, sums in zip(self.parts, self.sums, strict=True)]
+
     @classmethod
     def of(cls, graph: Graph, leaf_names: Mapping[int, str]) -> Plan:
         """The plan for a graph; graphs of the same operations, shapes and names share one."""
@@ -90,7 +93,7 @@ class Plan:
 
     def measures(self, index: int) -> bool:
         """Whether anything is measured at an operation."""
-        return bool(self.parts[index] or self.sums[index])
+        return self.measured[index]
 
     def _parts(self, index: int) -> tuple[tuple[int, int], ...]:
         if self.topology.operations[index].name in ISOMETRIES:

@@ -53,6 +53,7 @@ class Recorder:
 
     def __init__(self, plan: Plan):
         self.plan = plan
+        self.concerns = plan.measured
         self._sizes: dict[int, float | Tensor] = {}
         self._parts = plan.parts
         self._sums = plan.sums

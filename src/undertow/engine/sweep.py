@@ -17,10 +17,16 @@ C = TypeVar("C")
 
 
 class Watcher(Protocol):
-    """Sees what each operation received and what it sent on, before contributions are added up."""
+    """Sees what operations received and what they sent on, before contributions are added up.
+
+    Attributes:
+        concerns: For each operation, whether it is to be shown.
+    """
+
+    concerns: Sequence[bool]
 
     def saw(self, index: int, contributions: Sequence[Any], cotangents: Sequence[Any]) -> None:
-        """Called once an operation: `None` stands where nothing flowed."""
+        """Called once for each of these operations: `None` stands where nothing flowed."""
 
 
 def sweep(
@@ -63,7 +69,7 @@ def sweep(
         if edges:
             sent = _pass_on(graph.nodes[index], cotangents, edges, algebra, calculus, borrowed)
             _distribute(graph, algebra, edges, sent, needed, pending)
-        if watcher is not None:
+        if watcher is not None and watcher.concerns[index]:
             watcher.saw(index, sent, cotangents)
         # A leaf takes over a gradient that nothing else holds, so nothing here may hold one.
         del sent

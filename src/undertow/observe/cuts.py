@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from undertow.observe.frames import source_of, user_frame
+from undertow.observe.guard import Guard
 
 __all__ = ["Cut", "CutTracer"]
 
@@ -41,8 +42,9 @@ class CutTracer(TorchFunctionMode):
     A number that leaves PyTorch (`tolist`, `numpy`) and comes back is recognised by its size.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
         super().__init__()
+        self._guard = guard
         self._taints: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._outside: list[tuple[int, frozenset[Cut]]] = []
         self._started = False
@@ -65,23 +67,23 @@ class CutTracer(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = func(*args, **(kwargs or {}))
         if self._started and torch._C._current_graph_task_id() == -1:
-            self._follow(func, [*_tensors((args, kwargs or {}))], answer)
+            self._guard(self._follow, func, [*_tensors((args, kwargs or {}))], answer, torch.is_grad_enabled())
         return answer
 
-    def _follow(self, func: Any, inputs: list[Tensor], answer: Any) -> None:
+    def _follow(self, func: Any, inputs: list[Tensor], answer: Any, grad_enabled: bool) -> None:
         taints = frozenset[Cut]().union(*(self.behind(tensor) for tensor in inputs))
         carrying = [tensor for tensor in inputs if tensor.requires_grad]
         outputs = [*_tensors((answer,))]
         if not inputs:
             taints = self._returned(outputs)
         elif carrying and not any(output.requires_grad for output in outputs):
-            self.all.append(_cut(func, carrying))
+            self.all.append(_cut(func, carrying, grad_enabled))
             taints |= {self.all[-1]}
         if not taints:
             return
         for output in outputs:
             self._taints[output] = self.behind(output) | taints
-        if not outputs and inputs and inputs[0].numel() > 1 and _leaves_torch(func):
+        if not outputs and inputs and _leaves_torch(func) and inputs[0].numel() > 1:
             self._outside.append((inputs[0].numel(), taints))
 
     def _returned(self, outputs: Iterable[Tensor]) -> frozenset[Cut]:
@@ -93,14 +95,14 @@ def _leaves_torch(func: Callable[..., Any]) -> bool:
     return getattr(func, "__name__", "") in {"numpy", "tolist", "__array__"}
 
 
-def _cut(func: Any, carrying: list[Tensor]) -> Cut:
+def _cut(func: Any, carrying: list[Tensor], grad_enabled: bool) -> Cut:
     name = getattr(func, "__name__", str(func))
     if name == "__get__":
         name = getattr(getattr(func, "__self__", None), "__name__", name)
     return Cut(
         operation=name,
         source=source_of(user_frame()),
-        grad_enabled=torch.is_grad_enabled(),
+        grad_enabled=grad_enabled,
         nodes=tuple(tensor.grad_fn for tensor in carrying if tensor.grad_fn is not None),
         leaves=tuple(tensor for tensor in carrying if tensor.is_leaf),
     )

@@ -14,6 +14,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from undertow.engine.graph import Graph, Operation, Topology
 from undertow.observe.cuts import CutTracer
 from undertow.observe.frames import source_in_traceback
+from undertow.observe.guard import Guard
 from undertow.observe.roster import Place, Roster
 
 __all__ = ["Names", "Naming"]
@@ -48,17 +49,19 @@ class Naming:
     preparing data is left alone.
     """
 
-    def __init__(self, roster: Roster, *, at_once: bool):
+    def __init__(self, roster: Roster, guard: Guard, *, at_once: bool):
         self._roster = roster
         self._undo = ExitStack()
         self._open: list[tuple[int, Place]] = []
         self._callers: list[nn.Module] = []
         self._brackets: list[tuple[int, int, int, Place]] = []
         self._tracing = False
-        self.cuts = CutTracer()
+        self._due = False
+        self._guard = guard
+        self.cuts = CutTracer(guard)
         for handle in (
-            register_module_forward_pre_hook(self._enters),
-            register_module_forward_hook(self._leaves, always_call=True),
+            register_module_forward_pre_hook(self._guarded_enters),
+            register_module_forward_hook(self._guarded_leaves, always_call=True),
         ):
             self._undo.callback(handle.remove)
         if at_once:
@@ -89,7 +92,16 @@ class Naming:
             sources.append(source_in_traceback(node.metadata.get("traceback_", [])))
         return Names(places, sources, leaves)
 
-    def _enters(self, module: nn.Module, _: Any) -> None:
+    def _guarded_enters(self, module: nn.Module, _: Any) -> None:
+        self._guard(self._enters, module, torch.is_grad_enabled())
+        if self._due:
+            self._due = False
+            self._trace()
+
+    def _guarded_leaves(self, *_: Any) -> None:
+        self._guard(self._leaves)
+
+    def _enters(self, module: nn.Module, grad_enabled: bool) -> None:
         roster = self._roster
         number = roster.model_of(module)
         if number is None and self._open:
@@ -98,14 +110,13 @@ class Naming:
         if number is None:
             number = roster.meet_model(*roster.label_of(module, None))
         place = roster.place_of(module, number)
-        if not self._tracing and torch.is_grad_enabled() and roster.models[number].trained:
-            self._trace()
+        self._due = not self._tracing and grad_enabled and roster.models[number].trained
         roster.called(place)
         roster.meet_attributes(module, place)
         self._callers.append(module)
         self._open.append((torch._C._autograd._get_sequence_nr(), place))
 
-    def _leaves(self, module: nn.Module, inputs: Any, output: Any) -> None:
+    def _leaves(self) -> None:
         if self._open:
             start, place = self._open.pop()
             self._callers.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,19 +56,19 @@ class Catalogue:
         self.only: int | None = None
         self.wanted = True
         self.at_once = False
-        self.observed = 0
+        self.observed: Counter[int] = Counter()
         self.namings = 0
         self._known: dict[int, Known] = {}
         self._names: dict[int, Names] = {}
         self._labels = 0
         self._told: set[str] = set()
 
-    def naming(self) -> Naming | None:
+    def naming(self, guard: Guard) -> Naming | None:
         """A watch for names over the step that begins, if names are wanted."""
         if not self.wanted or self.namings >= MOST_NAMINGS:
             return None
         self.namings += 1
-        return Naming(self.roster, at_once=self.at_once)
+        return Naming(self.roster, guard, at_once=self.at_once)
 
     def find(self, graph: Graph) -> Known:
         """What is known of a graph."""
@@ -128,7 +129,7 @@ class Sample:
         self.before = before
         self._catalogue = catalogue
         self._guard = guard
-        self.naming = catalogue.naming() if naming else None
+        self.naming = catalogue.naming(guard) if naming else None
         self._watch: Watch | None = None
         self._pending: dict[str, Any] = {}
         self._rows: list[dict[str, Any]] = []
@@ -183,7 +184,7 @@ class Sample:
         if by_hand and self._by_hand is None:
             self._moved_by_hand(leaves)
         self._pending = {"step": step, "site": site, "loss": loss, "known": known, "scale": scale}
-        self._pending["facts"] = self._probe(graph)
+        self._pending["facts"] = self._probe(graph, site)
         self._watch = Watch(graph, known.plan, self._guard)
         self._watch.start(seeds)
 
@@ -197,10 +198,10 @@ class Sample:
         sizes, started = watch.stop()
         self._rows.append(self._pending | {"sizes": sizes, "seeds": started})
 
-    def _probe(self, graph: Graph) -> dict[str, Any]:
-        self._catalogue.observed += 1
+    def _probe(self, graph: Graph, site: int) -> dict[str, Any]:
+        self._catalogue.observed[site] += 1
         head = probes.loss_head(graph)
-        count = self._catalogue.observed
+        count = self._catalogue.observed[site]
         full = count <= PROBED_FIRST or count % PROBED_EVERY == 0
         return {
             "head": head,

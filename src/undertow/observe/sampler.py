@@ -33,6 +33,7 @@ class Sampler:
         self.focus = focus
         self.spent = 0.0
         self._dearest = 0.0
+        self._credit = CREDIT
         self._last = -1
         self._urgent = 0
 
@@ -45,13 +46,17 @@ class Sampler:
         if step < 2:
             return True
         expected = self.spent + self._dearest
-        if expected > CREDIT + self.budget * elapsed:
+        if expected > self._credit + self.budget * elapsed:
             return False
         apart = DENSEST if expected <= self.budget * elapsed else ON_CREDIT
         return self._urgent > 0 or step - self._last >= max(1, int(step * apart))
 
     def observed(self, step: int, cost: float) -> None:
-        """A step was observed, for so many seconds."""
+        """A step was observed, for so many seconds. What the first costs, it costs once: it earns its own credit."""
+        if not self.spent:
+            self._credit += cost
+            self.spent, self._last = cost, step
+            return
         self.spent += cost
         self._dearest = 0.7 * self._dearest + 0.3 * cost if self._dearest else cost
         self._last = step

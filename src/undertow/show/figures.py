@@ -227,7 +227,8 @@ def _log_axis(title: str, sizes: Floats) -> dict[str, Any]:
     """Marked at powers of ten, as many as can be read."""
     known = sizes[np.isfinite(sizes)]
     decades = float(np.log10(known.max() / known.min())) if known.size else 1.0
-    return _axis(title) | {"type": "log", "exponentformat": "power", "dtick": max(1, math.ceil(decades / 7))}
+    steps = {"dtick": math.ceil(decades / 7)} if decades >= 2 else {}
+    return _axis(title) | {"type": "log", "exponentformat": "power"} | steps
 
 
 def _names_axis(title: str, names: Sequence[str]) -> dict[str, Any]:

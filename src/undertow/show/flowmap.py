@@ -66,14 +66,14 @@ def _graph(moment: Moment, kinds: Mapping[str, str], cause: Finding | None) -> d
 
 
 def _kinds(topology: Topology, known: Mapping[str, str]) -> dict[str, str]:
-    """The class of each module; where that is not known, the operations it is made of."""
+    """The class of each module; where that is not known, the one operation it is made of."""
     made: dict[str, list[str]] = {}
     for operation in topology.operations:
         if operation.module and operation.name != "AccumulateGrad":
             made.setdefault(operation.module, []).append(short_operation(operation.name))
-    return {module: ", ".join(dict.fromkeys(names)) for module, names in made.items() if len(set(names)) == 1} | dict(
-        known
-    )
+    parents = {module.rpartition(".")[0] for module in made}
+    alone = {module: names[0] for module, names in made.items() if len(set(names)) == 1 and module not in parents}
+    return alone | dict(known)
 
 
 def _leaf(operation: str, leaf: str) -> str:

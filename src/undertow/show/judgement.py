@@ -16,6 +16,8 @@ __all__ = ["account", "judgement"]
 
 MOST_BARS = 12
 SMALLEST = 0.005
+SAME = 0.2
+"""Decades within which the evidence and an account are about the same thing."""
 
 
 def judgement(run: Run, review: Review) -> list[Block]:
@@ -55,8 +57,11 @@ def _place(finding: Finding) -> tuple[str, ...]:
 
 def _account_of(run: Run, cause: Finding) -> Iterator[Decades]:
     """The account of the gradient that the evidence is about, if it is about one."""
+    told = cause.evidence.get("decades")
     for moment in moments(run, cause)[:1]:
-        if moment.account is not None and named_weight(moment.seen.flow, cause):
+        if moment.account is None or not named_weight(moment.seen.flow, cause):
+            continue
+        if not isinstance(told, (int, float)) or abs(told - moment.account.total) < SAME:
             yield account(moment)
 
 

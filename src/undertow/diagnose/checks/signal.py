@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -253,14 +254,12 @@ def cut_gradient(case: Case) -> Found:
     Remove the cut, or state the intention: freeze the parameters.
     """
     held = {p.name for p in case.run.parameters if p.optimizer >= 0} or {p.name for p in case.run.parameters}
-    for facts in case.events("cut"):
+    for facts in _cuts(case):
         names = [name for name in facts["parameters"] if name in held and not _ever_reached(case, name)]
         if not names or (not facts["operation"] and not case.failed):
             continue
         operation = str(facts["operation"])
-        how = "they are not on any way to the loss"
-        if operation:
-            how = f"`{operation}` takes the value out of the graph"
+        how = f"`{operation}` takes the value out of the graph" if operation else "they are not on any way to the loss"
         if not facts["grad_enabled"]:
             how = "they are used under torch.no_grad()"
         meant = not facts["grad_enabled"] and not facts["in_loss"]
@@ -273,7 +272,21 @@ def cut_gradient(case: Case) -> Found:
             "how": how,
             "harm": case.harm(1.0, 0.7, 0.2 if meant or not operation else 0.6),
         }
+        return
     yield from _flattened(case)
+
+
+def _cuts(case: Case) -> list[dict[str, Any]]:
+    """What was cut, one entry a line of code, the one that cuts off most parameters first."""
+    lines: dict[tuple[object, bool], dict[str, Any]] = {}
+    for facts in case.events("cut"):
+        key = (facts["source"] or facts["operation"], facts["grad_enabled"])
+        if key in lines:
+            lines[key]["parameters"] = [*dict.fromkeys([*lines[key]["parameters"], *facts["parameters"]])]
+            lines[key]["in_loss"] = lines[key]["in_loss"] or facts["in_loss"]
+        else:
+            lines[key] = {**facts}
+    return sorted(lines.values(), key=lambda facts: (not facts["operation"], not facts["in_loss"], -len(facts["parameters"])))
 
 
 def _ever_reached(case: Case, name: str) -> bool:

@@ -1,0 +1,95 @@
+"""Imports point one way only: down this list to up."""
+
+import ast
+import sys
+
+import pytest
+
+from .root import MODULES, PACKAGE, dotted
+
+LAYERS = {
+    "undertow.errors": (),
+    "undertow.engine": ("undertow.errors", "torch"),
+    "undertow.store": ("undertow.engine", "undertow.errors", "numpy"),
+    "undertow.observe": ("undertow.engine", "undertow.store", "undertow.errors", "torch", "numpy"),
+    "undertow.diagnose": (
+        "undertow.engine.flow",
+        "undertow.engine.graph",
+        "undertow.engine.plan",
+        "undertow.store",
+        "undertow.errors",
+        "numpy",
+        "scipy",
+    ),
+    "undertow.show": (
+        "undertow.diagnose",
+        "undertow.store",
+        "undertow.engine",
+        "undertow.errors",
+        "jinja2",
+        "markupsafe",
+        "numpy",
+        "plotly",
+        "rich",
+    ),
+    "undertow.api": ("undertow.diagnose", "undertow.observe", "undertow.store", "undertow.errors", "torch"),
+    "undertow.launch": ("undertow.api", "undertow.errors"),
+    "undertow.progress": ("undertow.api", "rich"),
+    "undertow.cli": ("undertow", "rich", "typer"),
+    "undertow": ("undertow",),
+}
+"""For each layer, what it may import besides itself and the standard library."""
+
+WITHIN_THE_ENGINE = {
+    "undertow.engine.maps": ("undertow.engine.maps", "torch"),
+    "undertow.engine.calculus": ("undertow.engine.calculus", "undertow.engine.maps", "undertow.errors", "torch"),
+    "undertow.engine.graph": ("undertow.errors", "torch"),
+    "undertow.engine.flow": ("undertow.engine.graph", "undertow.engine.plan"),
+}
+"""A new operation touches the calculus alone, and the graph and the flow are plain data."""
+
+
+def imported(path):
+    """Every module that a file imports anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"a relative import in {path}"
+            yield node.module
+
+
+def below(name, allowed):
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in allowed)
+
+
+def layer(name, layers):
+    return max((prefix for prefix in layers if below(name, (prefix,))), key=len, default=None)
+
+
+def is_standard(name):
+    return name.split(".")[0] in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_up_only(path):
+    own = layer(dotted(path), LAYERS)
+    wrong = [name for name in imported(path) if not is_standard(name) and not below(name, (*LAYERS[own], own))]
+    assert not wrong, f"{own} may not import these"
+
+
+@pytest.mark.parametrize("part", WITHIN_THE_ENGINE)
+def test_the_parts_of_the_engine_know_as_little_as_they_can(part):
+    for path in MODULES:
+        if below(dotted(path), (part,)):
+            wrong = [
+                name for name in imported(path) if not is_standard(name) and not below(name, WITHIN_THE_ENGINE[part])
+            ]
+            assert not wrong, f"{path} may not import these"
+
+
+def test_every_module_belongs_to_a_layer():
+    names = {dotted(path) for path in MODULES}
+    assert {layer(name, LAYERS) for name in names} == set(LAYERS)
+    unplaced = [name for name in names if layer(name, LAYERS) == "undertow" and name != "undertow"]
+    assert not unplaced

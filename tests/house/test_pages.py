@@ -1,0 +1,69 @@
+"""The pages say what is true: their code runs, their tables match the code, their links lead somewhere."""
+
+import re
+import runpy
+from dataclasses import fields
+
+import pytest
+
+from undertow.diagnose.finding import Finding, Outcome, Review, Symptom
+
+from .root import PACKAGE, PAGES, ROOT, blocks, executed
+
+WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
+
+
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=named)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    executed(blocks(page), str(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page):
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", prose)
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_the_pages_of_the_diagnoses_are_what_make_docs_writes():
+    generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
+    written = {path.name: path.read_text() for path in (ROOT / "docs" / "diagnoses").glob("*.md")}
+    assert set(written) == set(generated)
+    stale = [name for name in generated if written[name] != generated[name]]
+    assert not stale, "run `make docs`"
+
+
+def documented(page, heading):
+    """The names in the first column of the table below a heading."""
+    section = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", page.read_text(), re.DOTALL | re.MULTILINE)[1]
+    cells = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"), [("The review", Review), ("A finding", Finding), ("The outcome", Outcome)]
+)
+def test_every_field_of_a_review_is_documented(heading, kind):
+    assert documented(ROOT / "docs" / "review-format.md", heading) == [field.name for field in fields(kind)]
+
+
+def test_the_fields_of_a_symptom_are_documented():
+    text = (ROOT / "docs" / "review-format.md").read_text()
+    assert "objects with " + ", ".join(f"`{field.name}`" for field in fields(Symptom)) in text
+
+
+def test_every_table_of_the_store_is_documented():
+    schema = (PACKAGE / "store" / "schema.sql").read_text()
+    page = (ROOT / "docs" / "run-format.md").read_text()
+    tables = {
+        name: re.findall(r"(\w+) (?:TEXT|INTEGER|REAL|BLOB)", columns)
+        for name, columns in re.findall(r"CREATE TABLE (\w+) \((.*?)\)[\s\w]*;", schema, re.DOTALL)
+    }
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.MULTILINE)
+    assert {name: re.findall(r"`(\w+)`", cell) for name, cell in rows} == tables
