@@ -13,17 +13,16 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import torch
-
 import undertow
 
 from .table import load
 
 
-def observed(case, folder):
+def observed(case, folder, **options):
     """Train a case as `undertow run` would see it, and return its review."""
     with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with undertow.observe(store=folder):
+        with undertow.observe(store=folder, **options):
             case.train()
     return undertow.review(undertow.Run(folder))
 

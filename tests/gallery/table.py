@@ -38,8 +38,16 @@ TOPICS = (
     "healthy_repaired_signal",
     "healthy_repaired_loss",
     "healthy_repaired_data",
+    "unseen_sick_signal",
+    "unseen_sick_cut",
+    "unseen_sick_units",
+    "unseen_sick_rates",
+    "unseen_sick_held",
+    "unseen_sick_loss",
+    "unseen_sick_targets",
+    "unseen_sick_data",
 )
-SPLITS = ("build", "judge")
+SPLITS = ("build", "judge", "unseen")
 MARKER = "# <- fault"
 
 Train = Callable[[], dict[str, float]]

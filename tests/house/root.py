@@ -20,11 +20,11 @@ def dotted(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def executed(code, name):
+def executed(code, name, **given):
     """Run some code as a program and return what it printed; rules that it states are forgotten afterwards."""
     printed = io.StringIO()
     with patch.dict(CALCULUS), contextlib.redirect_stdout(printed):
-        exec(compile(code, name, "exec"), {"__name__": "__main__"})
+        exec(compile(code, name, "exec"), {"__name__": "__main__", **given})
     return printed.getvalue()
 
 

@@ -5,8 +5,12 @@ import runpy
 from dataclasses import fields
 
 import pytest
+import torch
+from torch import nn
 
+from undertow.diagnose import review  # noqa: F401  (it fills the table)
 from undertow.diagnose.finding import Finding, Outcome, Review, Symptom
+from undertow.diagnose.table import DIAGNOSES
 
 from .root import PACKAGE, PAGES, ROOT, blocks, executed
 
@@ -20,7 +24,26 @@ def named(page):
 @pytest.mark.parametrize("page", WITH_CODE, ids=named)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    executed(blocks(page), str(page))
+    executed(blocks(page), str(page), **(what_a_reader_has() if page.name == "README.md" else {}))
+
+
+def what_a_reader_has():
+    """A model, a loss and a training, for code that speaks of the reader's own."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+    inputs = torch.randn(32, 4)
+
+    def loss():
+        return (model(inputs) - inputs.sum(1, keepdim=True)).square().mean()
+
+    def train():
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(50):
+            optimizer.zero_grad()
+            loss().backward()
+            optimizer.step()
+
+    return {"model": model, "loss": loss(), "train": train}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
@@ -67,3 +90,9 @@ def test_every_table_of_the_store_is_documented():
     }
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.MULTILINE)
     assert {name: re.findall(r"`(\w+)`", cell) for name, cell in rows} == tables
+
+
+def test_the_readme_names_every_diagnosis_under_its_family():
+    rows = re.findall(r"^\| (\w+) \| (.*UT\d+.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {(family, code) for family, cell in rows for code in re.findall(r"\[(UT\d+)\]", cell)}
+    assert named == {(found.family, code) for code, found in DIAGNOSES.items()}

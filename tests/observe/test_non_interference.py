@@ -43,7 +43,8 @@ def same(one: Any, other: Any) -> bool:
 def test_training_is_bitwise_the_same(name: str, every: int | None, tmp_path: Path) -> None:
     watched = trained(CONTEXTS[name], lambda: undertow.observe(every=every, store=tmp_path / "run"))
     alone = trained(CONTEXTS[name])
-    assert len(watched.entries) == len(alone.entries)
+    lengths = len(watched.entries), len(alone.entries)
+    assert lengths[0] == lengths[1]
     differing = [i for i, (a, b) in enumerate(zip(watched.entries, alone.entries, strict=True)) if not same(a, b)]
     assert not differing
     events = undertow.Run(tmp_path / "run").events

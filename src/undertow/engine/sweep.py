@@ -23,7 +23,8 @@ class Watcher(Protocol):
         concerns: For each operation, whether it is to be shown.
     """
 
-    concerns: Sequence[bool]
+    @property
+    def concerns(self) -> Sequence[bool]: ...
 
     def saw(self, index: int, contributions: Sequence[Any], cotangents: Sequence[Any]) -> None:
         """Called once for each of these operations: `None` stands where nothing flowed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,11 +11,16 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 import torch
+from torch._C._functorch import peek_interpreter_stack
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-__all__ = ["Attachment", "Observer", "compiler_in_use"]
+from undertow.errors import UndertowError
+
+__all__ = ["Attachment", "Observer", "compiler_in_use", "refuse_a_second", "stands_for_others"]
 
 
 class Observer(Protocol):
@@ -52,6 +58,7 @@ class Attachment:
         self._inside = False
 
     def install(self) -> None:
+        refuse_a_second()
         observer = self._observer
         for handle in (
             register_optimizer_step_pre_hook(lambda optimizer, *_: observer.step_begins(optimizer)),
@@ -71,7 +78,7 @@ class Attachment:
     def _run_backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def run_backward(outputs: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
-            if self._inside:
+            if self._inside or stands_for_others(outputs[0] if outputs else None):
                 return original(outputs, *args, **kwargs)
             self._inside = True
             completed = False
@@ -85,6 +92,7 @@ class Attachment:
                 self._observer.backward_ended(completed)
             return answer
 
+        run_backward.observed_by = self._observer  # type: ignore[attr-defined]
         return run_backward
 
     def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,7 +113,26 @@ class Attachment:
         return compile
 
 
+def refuse_a_second() -> None:
+    """Raise if a training is being observed already.
+
+    Raises:
+        UndertowError: One is.
+    """
+    if "observed_by" in vars(torch.autograd._engine_run_backward):
+        raise UndertowError(
+            "this program is being observed already\n"
+            "  Two observers would count each other's cost and name things twice.\n"
+            "  Leave out `with undertow.observe()` under `undertow run`, and do not put one inside another."
+        )
+
+
 def compiler_in_use() -> bool:
-    """Whether anything has been handed to `torch.compile` so far."""
+    """Whether anything has been handed to `torch.compile` so far, called or not."""
     dynamo = sys.modules.get("torch._dynamo.eval_frame")
-    return dynamo is not None and any(backend is not None for backend in dynamo.cached_backends.values())
+    return dynamo is not None and any(type(thing) is dynamo.OptimizeContext for thing in gc.get_objects())
+
+
+def stands_for_others(output: Any) -> bool:
+    """Whether a tensor is one of a compiler's or a function transform's, with no numbers of its own."""
+    return isinstance(output, (FakeTensor, FunctionalTensor)) or peek_interpreter_stack() is not None

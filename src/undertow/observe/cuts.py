@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode, _get_current_function_mode
+from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from undertow.observe.frames import source_of, user_frame
@@ -51,14 +51,19 @@ class CutTracer(TorchFunctionMode):
         self.all: list[Cut] = []
 
     def start(self) -> None:
-        self.__enter__()
-        self._started = True
+        """Start following, unless the user has a mode of their own: leaving it would take ours off instead."""
+        if not torch._C._len_torch_function_stack():
+            self.__enter__()
+            self._started = True
 
     def stop(self) -> None:
-        """Stop following; a mode that the user has put on top keeps this one in place, but idle."""
-        if self._started and _get_current_function_mode() is self:
+        """Stop following, from under whatever mode the user may have put on top."""
+        if self._started:
             self._started = False
-            self.__exit__(None, None, None)
+            above = [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())]
+            for mode in reversed(above):
+                if mode is not self:
+                    torch._C._push_on_torch_function_stack(mode)
 
     def behind(self, tensor: Any) -> frozenset[Cut]:
         """The cuts that a value descends from."""

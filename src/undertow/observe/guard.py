@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 __all__ = ["Guard"]
 
@@ -25,20 +26,24 @@ class Guard:
 
     def __init__(self, on_fault: Callable[[Exception], None]):
         self._on_fault = on_fault
+        self._process = os.getpid()
         self.spent = 0.0
         self.broken = False
 
     def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call, out of sight of gradient recording and of the modes that the user may have set."""
-        with torch.no_grad(), torch._C.DisableTorchFunction():
+        with torch._C.DisableTorchFunction(), torch.no_grad():
             return self.inside_pass(function, *args)
 
     def inside_pass(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call from inside a backward pass, where gradients are not recorded anyway."""
-        if self.broken:
+        """Call from where gradients are not recorded anyway. In a child process nothing is called."""
+        if self.broken or os.getpid() != self._process:
             return None
         began = perf_counter()
         try:
+            if torch._C._len_torch_dispatch_stack():
+                with _disable_current_modes():
+                    return function(*args)
             return function(*args)
         except Exception as fault:
             self.broken = True

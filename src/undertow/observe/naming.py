@@ -125,9 +125,10 @@ class Naming:
 
     def _trace(self) -> None:
         self._tracing = True
-        before = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
-        torch.set_anomaly_enabled(True, before[0] and before[1])
-        self._undo.callback(torch.set_anomaly_enabled, *before)
+        if not torch.is_anomaly_enabled():
+            checks = torch.is_anomaly_check_nan_enabled()
+            torch.set_anomaly_enabled(True, False)
+            self._undo.callback(torch.set_anomaly_enabled, False, checks)
         self.cuts.start()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from undertow.observe.frames import user_frames
+from undertow.observe.frames import user_frames, variables
 from undertow.store import OptimizerState, Parameter
 
 __all__ = ["Place", "Roster"]
@@ -47,7 +47,8 @@ class Roster:
         self._optimizers: list[weakref.ref[Optimizer]] = []
         self.optimizers: list[OptimizerState] = []
         self._places: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-        self._numbers: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._numbers: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._labelled: dict[str, int] = {}
         self._shapes: list[dict[str, Any]] = []
 
     # models
@@ -119,15 +120,37 @@ class Roster:
 
     def number_of(self, tensor: Tensor) -> int:
         """The number of a parameter, which is met now if it was not before."""
-        if tensor not in self._numbers:
-            self._numbers[tensor] = len(self.parameters)
+        number = self._number(tensor)
+        if number is not None:
+            return number
+        number = self._heir(tensor)
+        self._numbers[id(tensor)] = weakref.ref(tensor), number
+        if number == len(self.parameters):
             self.parameters.append(weakref.ref(tensor))
             self._shapes.append({"shape": tuple(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")})
             self._shapes[-1] |= {"trainable": tensor.requires_grad, "optimizer": -1, "place": None}
-        return int(self._numbers[tensor])
+        self.parameters[number] = weakref.ref(tensor)
+        return number
+
+    def _number(self, tensor: Tensor) -> int | None:
+        met = self._numbers.get(id(tensor))
+        return met[1] if met is not None and met[0]() is tensor else None
+
+    def _heir(self, tensor: Tensor) -> int:
+        """The number of the tensor whose variable this one has taken, as in `w = w - rate * slope`; or a new one."""
+        place = self._places.get(tensor)
+        if place is None or place[0] >= 0:
+            return len(self.parameters)
+        number = self._labelled.setdefault(place[1], len(self.parameters))
+        same = number == len(self.parameters) or self._shapes[number]["shape"] == tuple(tensor.shape)
+        return number if same else len(self.parameters)
+
+    def knows(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether all of these have been met."""
+        return all(self._number(tensor) is not None for tensor in tensors)
 
     def name_of(self, tensor: Tensor) -> str:
-        return self._name(self._numbers.get(tensor), self._places.get(tensor))
+        return self._name(self._number(tensor), self._places.get(tensor))
 
     def _name(self, number: int | None, place: Place | None) -> str:
         return self.path(place) if place is not None else f"tensor {number}"
@@ -139,7 +162,7 @@ class Roster:
     def meet_locals(self, frame: FrameType | None) -> None:
         """Name bare tensors and models after the variables of the user's that hold them."""
         for user in user_frames(frame):
-            for name, value in [*user.f_locals.items(), *user.f_globals.items()]:
+            for name, value in variables(user):
                 for label, tensor in _tensors(name, value):
                     if isinstance(tensor, Tensor) and tensor.requires_grad and tensor.is_leaf:
                         self._place(tensor, (-1, label))
@@ -148,7 +171,7 @@ class Roster:
         """The largest model around a module that a variable of the user's holds, and that variable's name."""
         best, size, label = module, 0, ""
         for user in user_frames(frame):
-            for name, value in [*user.f_locals.items(), *user.f_globals.items()]:
+            for name, value in variables(user):
                 if not isinstance(value, nn.Module) or name == "self":
                     continue
                 inside = [*value.modules()]

@@ -58,7 +58,7 @@ class Catalogue:
         self.at_once = False
         self.observed: Counter[int] = Counter()
         self.namings = 0
-        self._known: dict[int, Known] = {}
+        self._known: dict[tuple[int, ...], Known] = {}
         self._names: dict[int, Names] = {}
         self._labels = 0
         self._told: set[str] = set()
@@ -72,11 +72,11 @@ class Catalogue:
 
     def find(self, graph: Graph) -> Known:
         """What is known of a graph."""
-        signature = graph.signature()
-        if signature not in self._known:
+        key = graph.signature(), *[self.roster.number_of(leaf) for _, leaf in graph.leaves()]
+        if key not in self._known:
             topology = graph.topology()
-            self._known[signature] = Known(len(self._known), topology, Plan(topology))
-        return self._known[signature]
+            self._known[key] = Known(len(self._known), topology, Plan(topology))
+        return self._known[key]
 
     def name(self, graph: Graph, known: Known, naming: Naming | None) -> None:
         """Learn a graph's names from a step that was watched for them, or from a graph of the same structure."""
@@ -174,10 +174,12 @@ class Sample:
         graph = graph_behind(outputs)
         if graph is None:
             return
+        leaves = [leaf for _, leaf in graph.leaves()]
+        if not self._catalogue.roster.knows(leaves):
+            self._catalogue.roster.meet_locals(None)
         known = self._catalogue.find(graph)
         if self.naming is not None or known.names is None:
             self._catalogue.name(graph, known, self.naming)
-        leaves = [leaf for _, leaf in graph.leaves()]
         self._reached.update(map(id, leaves))
         if accumulates:
             self._note_carried(leaves)

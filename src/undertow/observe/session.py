@@ -75,7 +75,7 @@ class Session:
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
         self._visited: set[int] = set()
-        self._scaled: tuple[int, GradScaler] | None = None
+        self._scaled: tuple[GradScaler, list[weakref.ref[Tensor]]] | None = None
         self._born = False
         self._seen = 0
         self.unstored: StoreError | None = None
@@ -87,8 +87,9 @@ class Session:
 
     def start(self) -> None:
         self._writer.meta(state="running", pid=os.getpid(), torch=torch.__version__, threads=torch.get_num_threads())
-        self._compiled = compiler_in_use()
         self._attachment.install()
+        if compiler_in_use():
+            self.compile_called()
         self._begin_step()
 
     def finish(self, state: str, exception: BaseException | None = None, signal: str = "") -> None:
@@ -159,14 +160,19 @@ class Session:
             self._guard(self._step_ended, optimizer)
 
     def loss_scaled(self, scaler: GradScaler, scaled: Any) -> None:
-        self._scaled = (id(scaled), scaler)
+        parts = scaled if isinstance(scaled, (list, tuple)) else [scaled]
+        self._scaled = scaler, [weakref.ref(part) for part in parts if isinstance(part, Tensor)]
 
     def compile_called(self) -> None:
         self._compiled = True
+        self._guard(self._tell_compiled)
         if self._sample is not None:
             self._sample.stop_naming()
 
     # and what that means
+
+    def _tell_compiled(self) -> None:
+        self._catalogue.tell_once(self.step, "compiled", seen="from the outside, as one operation")
 
     def _backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool) -> None:
         source = source_of(user_frame())
@@ -197,7 +203,7 @@ class Session:
         if site not in self._visited or self._leader is not None:
             return False
         if self._by_hand is None:
-            self._by_hand = not any(isinstance(thing, Optimizer) for thing in gc.get_objects())
+            self._by_hand = not any(issubclass(type(thing), Optimizer) for thing in gc.get_objects())
         return self._by_hand
 
     def _step_begins(self, optimizer: Optimizer) -> None:
@@ -261,9 +267,9 @@ class Session:
 
     def _scale_of(self, output: Any) -> float:
         """What the loss was multiplied by for the sake of half precision."""
-        if self._scaled is None or self._scaled[0] != id(output):
+        if self._scaled is None or not any(ref() is output for ref in self._scaled[1]):
             return 1.0
-        scale = self._scaled[1].get_scale() if output.is_cpu or self._sample is not None else 1.0
+        scale = self._scaled[0].get_scale() if output.is_cpu or self._sample is not None else 1.0
         return float(scale)
 
     def _note_loss(self, site: int, output: Any, scale: float) -> float:

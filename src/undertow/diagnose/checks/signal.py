@@ -61,15 +61,19 @@ def _account(observed: Pass, attribution: Attribution) -> dict[str, object]:
 
 
 def _culprit(case: Case, observed: Pass, attribution: Attribution, sign: int) -> dict[str, str]:
-    """The operation type that took (or brought) most decades, and where it took the most."""
+    """The operation type that took (or brought) most decades, and where: one module, or what is around them all."""
     operations = observed.flow.topology.operations
     gains = attribution.gains
     sums: dict[str, float] = {}
     for index, decades in gains.items():
         sums[operations[index].name] = sums.get(operations[index].name, 0.0) + sign * decades
     name = max(sums, key=lambda key: sums[key])
-    index = max((i for i in gains if operations[i].name == name), key=lambda i: sign * gains[i])
-    return {"operation": name, "source": operations[index].source, "module": case.module_of(observed, index)}
+    alike = [i for i in gains if operations[i].name == name and sign * gains[i] > 0]
+    index = max(alike or [i for i in gains if operations[i].name == name], key=lambda i: sign * gains[i])
+    module = case.module_of(observed, index)
+    if sign * gains[index] < sums[name] / 2:
+        module = _common([case.module_of(observed, i) for i in alike]) or module
+    return {"operation": name, "source": operations[index].source, "module": module}
 
 
 @diagnosis(
