@@ -5,6 +5,7 @@ import torch
 
 from tests.gallery.judge import observed
 from tests.gallery.table import load
+from undertow.diagnose.labels import LABELS
 from undertow.diagnose.table import DIAGNOSES
 
 CASES = load()
@@ -40,6 +41,7 @@ def test_names_the_cause_of_a_sick_run(case, tmp_path):
     review = observed(case, tmp_path / "run", every=1)
     assert review.verdict == "sick"
     assert review.cause.code == case.code
+    assert {key for key in review.cause.evidence if not key.startswith("by_")} <= set(LABELS)
 
 
 @pytest.mark.parametrize("case", HEALTHY, ids=lambda c: c.name)

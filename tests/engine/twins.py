@@ -50,4 +50,5 @@ def largest_error(left: Sequence[Tensor | None], right: Sequence[Tensor | None])
     assert [g is None for g in left] == [g is None for g in right]
     pairs = [(a, b) for a, b in zip(left, right, strict=True) if a is not None and b is not None]
     scale = max(float(b.abs().max()) for _, b in pairs)
-    return max(float((a - b).abs().max()) for a, b in pairs) / scale
+    difference = max(float((a - b).abs().max()) for a, b in pairs)
+    return difference / scale if scale else difference

@@ -44,3 +44,10 @@ def test_a_fused_recurrence_is_one_operation():
     names = [operation.name for operation in flow.topology.operations]
     assert names.count("MkldnnRnnLayerBackward0") == 1, "no node for any of the 50 steps"
     assert flow.borrowed["MkldnnRnnLayerBackward0"] == 1
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.RNN])
+def test_other_recurrences_are_seen_step_by_step(kind):
+    outputs, _ = kind(8, 16, batch_first=True)(torch.randn(4, 50, 8))
+    names = [operation.name for operation in undertow.Graph.read(outputs.sum()).topology().operations]
+    assert names.count("TanhBackward0") == 50

@@ -30,20 +30,24 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
 def what_a_reader_has():
     """A model, a loss and a training, for code that speaks of the reader's own."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
     inputs = torch.randn(32, 4)
 
-    def loss():
+    def network():
+        return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def loss_of(model):
         return (model(inputs) - inputs.sum(1, keepdim=True)).square().mean()
 
     def train():
+        model = network()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         for _ in range(50):
             optimizer.zero_grad()
-            loss().backward()
+            loss_of(model).backward()
             optimizer.step()
 
-    return {"model": model, "loss": loss(), "train": train}
+    model = network()
+    return {"model": model, "loss": loss_of(model), "train": train}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -29,6 +29,8 @@ Found = Iterator[dict[str, Any]]
 """What a check yields: the evidence of one finding, and where it is, and how harmful."""
 
 PLACE = ("module", "operation", "source", "harm")
+WORDS = ("expects", "extent", "factor", "gap", "how", "jump", "missing", "remedy", "since", "squash", "stale", "story", "unequal")
+"""What a check yields for its templates alone, and what is not evidence."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,14 @@ class Diagnosis:
     def __call__(self, case: Case) -> Iterator[Finding]:
         for facts in self.check(case):
             place = {name: facts.pop(name) for name in PLACE if name in facts}
+            evidence = {name: value for name, value in facts.items() if name not in WORDS}
             yield Finding(
                 code=self.code,
                 name=self.name,
                 family=self.family,
                 message=self.message.format_map(_Words(facts, place)),
                 advice=self.advice.format_map(_Words(facts, place)),
-                evidence=facts,
+                evidence=evidence,
                 **place,
             )
 

@@ -77,6 +77,8 @@ class CutTracer(TorchFunctionMode):
 
     def _follow(self, func: Any, inputs: list[Tensor], answer: Any, grad_enabled: bool) -> None:
         taints = frozenset[Cut]().union(*(self.behind(tensor) for tensor in inputs))
+        if self._outside and not taints:
+            taints = self._returned(tensor for tensor in inputs if not tensor.requires_grad)
         carrying = [tensor for tensor in inputs if tensor.requires_grad]
         outputs = [*_tensors((answer,))]
         if not inputs:

@@ -167,6 +167,20 @@ class Roster:
                     if isinstance(tensor, Tensor) and tensor.requires_grad and tensor.is_leaf:
                         self._place(tensor, (-1, label))
 
+    def meet_holders(self, leaves: Iterable[Tensor]) -> None:
+        """Meet the models that hold leaves without a name: compiled ones, which are not watched being called."""
+        nameless = {id(leaf) for leaf in leaves if leaf not in self._places}
+        found: dict[int, tuple[str, nn.Module]] = {}
+        for user in user_frames(None) if nameless else ():
+            for name, value in variables(user):
+                module = getattr(value, "_orig_mod", value) if isinstance(value, nn.Module) else None
+                if module is not None and name != "self" and nameless & {id(p) for p in module.parameters()}:
+                    found.setdefault(id(module), (name, module))
+        for label, module in sorted(found.values(), key=lambda item: -sum(1 for _ in item[1].modules())):
+            if any(id(p) in nameless and p not in self._places for p in module.parameters()):
+                model = self.models[self.meet_model(module, label)]
+                model.called.update(model.kinds)
+
     def label_of(self, module: nn.Module, frame: FrameType | None) -> tuple[nn.Module, str]:
         """The largest model around a module that a variable of the user's holds, and that variable's name."""
         best, size, label = module, 0, ""

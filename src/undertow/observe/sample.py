@@ -103,7 +103,7 @@ class Catalogue:
         self.writer.parameters(self.roster.table())
         self.writer.optimizers(self.roster.optimizers)
 
-    def trace_birth(self, outputs: Sequence[Any], step: int, naming: Naming | None) -> None:
+    def trace_birth(self, outputs: Sequence[Any], step: int, naming: Naming | None, sound: int | None) -> None:
         """Look for the origin of a loss that is not finite, and write what was found."""
         graph = graph_behind(outputs)
         if graph is None:
@@ -114,6 +114,8 @@ class Catalogue:
         assert known.names is not None
         named = known.names.on(known.topology, self.roster)
         facts = birth(graph, named.operations) or {"phase": "unknown"}
+        if facts["phase"] == "parameters" and sound is not None:
+            facts |= {"between": [sound, step], "focus": sound}
         self.writer.event(Event(step, "birth", facts))
 
     def tell_once(self, step: int, kind: str, **facts: Any) -> None:
@@ -177,6 +179,7 @@ class Sample:
         leaves = [leaf for _, leaf in graph.leaves()]
         if not self._catalogue.roster.knows(leaves):
             self._catalogue.roster.meet_locals(None)
+            self._catalogue.roster.meet_holders(leaves)
         known = self._catalogue.find(graph)
         if self.naming is not None or known.names is None:
             self._catalogue.name(graph, known, self.naming)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
+from undertow.engine.recorder import to_host
 from undertow.errors import StoreError, UndertowError
 from undertow.observe.attach import Attachment, compiler_in_use
 from undertow.observe.frames import source_of, user_frame
@@ -66,7 +67,8 @@ class Session:
         self._sample: Sample | None = None
         self._compiled = False
         self._sites: dict[str, int] = {}
-        self._losses: list[tuple[int, int, Any, float]] = []
+        self._losses: list[tuple[int, int, float, float]] = []
+        self._distant: list[tuple[int, int, Tensor, float]] = []
         self._recent: deque[float] = deque(maxlen=20)
         self._flushed = self._began
         self._step_began = self._began
@@ -78,6 +80,7 @@ class Session:
         self._scaled: tuple[GradScaler, list[weakref.ref[Tensor]]] | None = None
         self._born = False
         self._seen = 0
+        self._sound: int | None = None
         self.unstored: StoreError | None = None
         self.listener: Callable[[], None] | None = None
         if model is not None:
@@ -97,6 +100,7 @@ class Session:
         self._attachment.remove()
         if self._sample is not None:
             self._guard(self._end_sample, exception is not None)
+        self._guard(self._fetch_losses)
         self._guard(self._flush)
         try:
             if exception is not None:
@@ -246,6 +250,7 @@ class Session:
             return
         began = perf_counter()
         sample.end(self.step, broken_off)
+        self._fetch_losses()
         self._seen += 1
         self._flush()
         cost = self._guard.spent - sample.before + perf_counter() - began
@@ -255,9 +260,8 @@ class Session:
 
     def _flush(self) -> None:
         self._writer.begin()
-        rows = [(step, site, float(value), seconds) for step, site, value, seconds in self._losses]
         self._writer.sites([*self._sites])
-        self._writer.losses(rows)
+        self._writer.losses(self._losses)
         self._writer.meta(steps=self.step, passes=self.passes)
         self._writer.commit()
         self._losses.clear()
@@ -265,33 +269,42 @@ class Session:
         if self.listener is not None:
             self.listener()
 
-    def _scale_of(self, output: Any) -> float:
-        """What the loss was multiplied by for the sake of half precision."""
+    def _fetch_losses(self) -> None:
+        """Losses on other devices are moved to the host on sampled steps only."""
+        values = to_host([value for _, _, value, _ in self._distant])
+        self._losses += [(*row[:2], value, row[3]) for row, value in zip(self._distant, values, strict=True)]
+        self._distant.clear()
+
+    def _scale_of(self, output: Any) -> Any:
+        """What the loss was multiplied by for the sake of half precision; left on its device between samples."""
         if self._scaled is None or not any(ref() is output for ref in self._scaled[1]):
             return 1.0
-        scale = self._scaled[0].get_scale() if output.is_cpu or self._sample is not None else 1.0
-        return float(scale)
+        scaler = self._scaled[0]
+        return float(scaler.get_scale()) if output.is_cpu or self._sample is not None else scaler._scale
 
-    def _note_loss(self, site: int, output: Any, scale: float) -> float:
+    def _note_loss(self, site: int, output: Any, scale: Any) -> float:
         """The loss as a number; on another device it is kept there until the next sampled step."""
         seconds = perf_counter() - self._began
         if not isinstance(output, Tensor) or output.numel() != 1:
             return math.nan if not isinstance(output, Tensor) or output.numel() else 0.0
         if not output.is_cpu and self._sample is None:
-            self._losses.append((self.step, site, output.detach().clone() / scale, seconds))
+            self._distant.append((self.step, site, output.detach().clone() / scale, seconds))
             return 0.0
         loss = float(output.detach()) / scale
         self._losses.append((self.step, site, loss, seconds))
         if len(self._recent) > 5 and abs(loss) > SPIKE * statistics.median(map(abs, self._recent)):
             self._sampler.happening()
         self._recent.append(loss)
+        if math.isfinite(loss):
+            self._sound = self.step
         return loss
 
     def _trace_birth(self, outputs: Sequence[Any]) -> None:
         if not isinstance(outputs[0], Tensor) or outputs[0].numel() != 1:
             return
         self._born = True
-        self._catalogue.trace_birth(outputs, self.step, self._sample.naming if self._sample is not None else None)
+        naming = self._sample.naming if self._sample is not None else None
+        self._catalogue.trace_birth(outputs, self.step, naming, self._sound)
 
 
 def _told(error: BaseException) -> dict[str, str]:

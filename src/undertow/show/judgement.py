@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from undertow.diagnose.finding import Finding, Review
+from undertow.diagnose.labels import LABELS
 from undertow.engine.flow import Attribution
 from undertow.show.blocks import Bar, Bars, Block, Decades, Facts, Listing, Text, Verdict
 from undertow.show.moments import Moment, moments, named_weight
@@ -68,7 +69,7 @@ def _account_of(run: Run, cause: Finding) -> Iterator[Decades]:
 def _evidence(cause: Finding, *, tables: bool) -> Iterator[Facts]:
     """The facts, without words that are told elsewhere; short tables on request."""
     told = f"{cause.message} {cause.advice}"
-    facts = {key.replace("_", " "): value for key, value in cause.evidence.items()}
+    facts = {LABELS.get(key, key.replace("_", " ")): value for key, value in cause.evidence.items()}
     rows = [
         (key, plain(value)) for key, value in facts.items() if not isinstance(value, Mapping) and not _in(told, value)
     ]

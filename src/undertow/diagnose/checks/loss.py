@@ -119,7 +119,7 @@ def loss_activation_twice(case: Case) -> Found:
 @diagnosis(
     "UT402",
     "loss-activation-missing",
-    message="{loss} expects {expects}, and gets the output of {producer} ({evidence})",
+    message="{loss} expects {expects}, and gets the output of {producer} ({gap})",
     advice="Put the missing {missing} before the loss, or use the loss that has it in it "
     "(CrossEntropyLoss for NLLLoss, BCEWithLogitsLoss for BCELoss).",
     explains=("UT101", "UT201", "UT301", "UT302", "UT701", "UT801"),
@@ -165,7 +165,7 @@ def _not_log_probabilities(observed: Pass, index: int) -> dict[str, str] | None:
         "expects": "log-probabilities",
         "producer": _said(observed, index),
         "missing": "log-softmax",
-        "evidence": f"log Σ exp over the classes is {target.normalised:.3g}, not 0",
+        "gap": f"log Σ exp over the classes is {target.normalised:.3g}, not 0",
     }
 
 
@@ -179,7 +179,7 @@ def _not_probabilities(observed: Pass, index: int) -> dict[str, str] | None:
         "expects": "probabilities",
         "producer": _said(observed, index),
         "missing": "sigmoid",
-        "evidence": "nothing on the way squashes it to between 0 and 1",
+        "gap": "nothing on the way squashes it to between 0 and 1",
     }
 
 
@@ -195,7 +195,7 @@ def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
         "expects": "log-probabilities",
         "producer": _said(observed, products[0]),
         "missing": "log-softmax",
-        "evidence": "the divergence fell below 0, which it cannot between probabilities",
+        "gap": "the divergence fell below 0, which it cannot between probabilities",
     }
 
 

@@ -80,7 +80,7 @@ def _culprit(case: Case, observed: Pass, attribution: Attribution, sign: int) ->
     "UT101",
     "vanishing-gradient",
     message="the gradient of {weight} is {lost:.1f} decades (powers of ten) weaker than at the loss, "
-    "relative to the weights; {operation} took {share:.1f} decades on the way",
+    "relative to the weights; {operation} took {taken:.1f} decades on the way",
     advice="{remedy}",
     explains=("UT301", "UT302", "UT701"),
     source="Hochreiter 1991; Glorot & Bengio 2010; relative scale after Philipp, Song & Carbonell 2017, arXiv:1712.05577",
@@ -124,7 +124,7 @@ def _vanished(case: Case, observed: Pass) -> dict[str, object] | None:
     attribution = observed.flow.attribute(weight)
     culprit = _culprit(case, observed, attribution, -1)
     share = -attribution.by_operation().get(culprit["operation"], 0.0)
-    facts = {"weight": weight, "lost": lost, "steadiness": steady, "share": share, "remedy": _remedy(culprit["operation"])}
+    facts = {"weight": weight, "lost": lost, "steadiness": steady, "taken": share, "remedy": _remedy(culprit["operation"])}
     return {**culprit, **_account(observed, attribution), **facts}
 
 
@@ -149,7 +149,7 @@ def _silenced(case: Case, observed: Pass) -> dict[str, object] | None:
     attribution = flow.attribute(weight)
     culprit = _culprit(case, observed, attribution, -1)
     share = -attribution.by_operation().get(culprit["operation"], 0.0)
-    facts = {"weight": weight, "lost": lost, "share": share, "remedy": _remedy(culprit["operation"])}
+    facts = {"weight": weight, "lost": lost, "taken": share, "remedy": _remedy(culprit["operation"])}
     return {**culprit, **_account(observed, attribution), **facts}
 
 
@@ -171,7 +171,7 @@ def _forgotten(case: Case, observed: Pass) -> dict[str, object] | None:
         attribution = flow.attribute(farthest)
         culprit = _culprit(case, observed, attribution, -1)
         share = -attribution.by_operation().get(culprit["operation"], 0.0)
-        facts = {"weight": operation.leaf, "lost": lost, "steadiness": steady, "share": share, "uses": len(edges)}
+        facts = {"weight": operation.leaf, "lost": lost, "steadiness": steady, "taken": share, "uses": len(edges)}
         module = operation.leaf.rpartition(".")[0]
         remedy = "Use gates (LSTM, GRU), orthogonal recurrent weights, or shorter sequences: early time steps do not count."
         return {**culprit, **_account(observed, attribution), **facts, "module": module, "remedy": remedy}
@@ -189,7 +189,7 @@ def _remedy(operation: str) -> str:
 @diagnosis(
     "UT102",
     "exploding-gradient",
-    message="the gradient grows by {grown:.1f} decades on its way from the loss to {weight}; {operation} brought {share:.1f} of them",
+    message="the gradient grows by {grown:.1f} decades on its way from the loss to {weight}; {operation} brought {taken:.1f} of them",
     advice="Initialise the weights for the width (He, Xavier, orthogonal), add normalisation, or clip the gradient's norm.",
     explains=("UT201", "UT202", "UT301", "UT701", "UT801"),
     source="Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063",
@@ -229,7 +229,7 @@ def _exploded(case: Case, observed: Pass) -> dict[str, object] | None:
         return None
     culprit = _culprit(case, observed, attribution, +1)
     share = attribution.by_operation().get(culprit["operation"], 0.0)
-    facts = {"weight": weight, "grown": grown, "share": share, "gradient_over_weight": ratio}
+    facts = {"weight": weight, "grown": grown, "taken": share, "gradient_over_weight": ratio}
     return {**culprit, **_account(observed, attribution), **facts}
 
 

@@ -42,7 +42,7 @@ def _onsets(case: Case) -> Iterator[tuple[str, list[Pass]]]:
     "UT201",
     "dead-units",
     message="{dead} of {units} units of {where} were zero on all {inputs} inputs seen "
-    "(95 %: each fires on fewer than {rate:.1e} of inputs)",
+    "(95 %: each fires on fewer than {rarity:.1e} of inputs)",
     advice="{remedy}",
     explains=("UT101", "UT302", "UT701"),
     source="Lu, Shin, Su & Karniadakis 2019, arXiv:1903.06733",
@@ -78,7 +78,7 @@ def dead_units(case: Case) -> Found:
             "dead": int(dead.sum()),
             "units": activation.units,
             "inputs": inputs,
-            "rate": 3.0 / max(1, inputs),
+            "rarity": 3.0 / max(1, inputs),
             "share": share,
             "onset": onset,
             "remedy": "Initialise weights and biases so that about half the inputs pass each unit."

@@ -26,7 +26,7 @@ FIRST_STEPS = 10
 @diagnosis(
     "UT301",
     "learning-rate-too-high",
-    message="in its first steps the optimizer moved a typical weight matrix by {ratio:.0%} of its own size at once "
+    message="in its first steps the optimizer moved a typical weight matrix by {extent} its own size at once "
     "(about 0.1 % is usual){jump}",
     advice="Divide the learning rate by {factor:.0f} (it is {rate:g}), or warm up to it.",
     explains=("UT101", "UT102", "UT201", "UT202", "UT701", "UT801"),
@@ -63,7 +63,8 @@ def learning_rate_too_high(case: Case) -> Found:
         "rate": rate,
         "loss_jump": jumped,
         "weights_grown": _grown(case),
-        "jump": f", and the loss rose {jumped:.3g}-fold" if jumped >= 2 else "",
+        "extent": f"{peak:.0%} of" if peak < 10 else f"{peak:.3g} times",
+        "jump": "" if jumped < 2 else f", and the loss rose {jumped:.3g}-fold" if jumped < math.inf else ", and the loss left the numbers",
         "factor": 10.0 ** max(1, math.ceil(math.log10(peak / 0.01))),
         "harm": case.harm(0.9, 0.4, 0.1, 0.6 if jumped >= 5 else 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
     }

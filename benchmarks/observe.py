@@ -1,0 +1,175 @@
+"""A step observed in full over a plain step, ours and others': `python -m benchmarks.observe [--peers]`.
+
+One thread, the ways compared one after the other in every round, medians of the ratios within a round.
+Peers are measured where they can be imported; install them apart, after torch, so that nothing pulls another torch in.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+import undertow
+from benchmarks.models import MODELS, Task
+
+SECONDS = 20.0
+FEWEST = 5
+BURST = 0.25
+"""Seconds of steps that one way runs at a time: long enough to settle, short enough to meet the same weather."""
+
+Way = Callable[[nn.Module, Optimizer], AbstractContextManager[Callable[[Any], None]]]
+"""Attaches to a model for a burst of steps; what it yields is called with the loss after each backward pass."""
+
+
+def plain(model: nn.Module, optimizer: Optimizer) -> AbstractContextManager[Callable[[Any], None]]:
+    return nullcontext(lambda _: None)
+
+
+@contextmanager
+def ours(model: nn.Module, optimizer: Optimizer) -> Iterator[Callable[[Any], None]]:
+    with tempfile.TemporaryDirectory() as folder, undertow.observe(every=1, store=Path(folder) / "run"):
+        yield lambda _: None
+
+
+@contextmanager
+def wandb_watch(model: nn.Module, optimizer: Optimizer) -> Iterator[Callable[[Any], None]]:
+    import wandb
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = wandb.init(mode="offline", dir=folder, settings=wandb.Settings(silent=True, console="off"))
+        run.watch(model, log="all", log_freq=1)
+        yield lambda loss: run.log({"loss": float(loss.detach())})
+        run.unwatch(model)
+        run.finish()
+
+
+@contextmanager
+def torchmortem_thorough(model: nn.Module, optimizer: Optimizer) -> Iterator[Callable[[Any], None]]:
+    from torchmortem import Autopsy
+
+    with Autopsy(model, optimizer=optimizer, sampling="thorough") as autopsy:
+        yield lambda loss: autopsy.step(loss=float(loss.detach()))
+
+
+WAYS: dict[str, Way] = {"Undertow, every step": ours}
+PEERS: dict[str, Way] = {"W&B watch, log=all": wandb_watch, "torchmortem, thorough": torchmortem_thorough}
+
+
+def burst(task: Task, optimizer: Optimizer, way: Way, warm: int = 3) -> float:
+    """Seconds of the median step of a burst; the first steps, which learn names, are left out."""
+    times: list[float] = []
+    with way(task.model, optimizer) as tell:
+        end = time.perf_counter() + BURST
+        while len(times) < warm + 5 or time.perf_counter() < end:
+            began = time.perf_counter()
+            loss = task.loss()
+            optimizer.zero_grad()
+            loss.backward()
+            tell(loss)
+            optimizer.step()
+            times.append(time.perf_counter() - began)
+    return statistics.median(times[warm:])
+
+
+def ratios(make: Callable[[], Task], ways: dict[str, Way]) -> tuple[float, dict[str, list[float]]]:
+    """The plain step in seconds, and for each way its ratios to it."""
+    task = make()
+    optimizer = torch.optim.SGD(task.model.parameters(), 1e-3)
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    alone = []
+    end = time.perf_counter() + SECONDS
+    while len(alone) < FEWEST or time.perf_counter() < end:
+        alone.append(burst(task, optimizer, plain))
+        for name, way in ways.items():
+            found[name].append(burst(task, optimizer, way) / alone[-1])
+    return statistics.median(alone), found
+
+
+def available(ways: dict[str, Way]) -> dict[str, Way]:
+    """The ways that work here; the others are told."""
+    found = {}
+    for name, way in ways.items():
+        model = nn.Linear(2, 2)
+        try:
+            with way(model, torch.optim.SGD(model.parameters(), 0.1)):
+                found[name] = way
+        except Exception as error:
+            print(f"left out: {name}: {type(error).__name__}: {error}", file=sys.stderr)
+    return found
+
+
+def whole_run(steps: int = 1000, seconds: float = 0.010) -> tuple[float, float]:
+    """What a run of steps of about 10 ms costs at the default budget: by the clock, and by our own account.
+
+    A plain run and an observed one are told apart step by step: both run at once, their steps interleaved
+    in blocks, so that both meet the same weather.
+    """
+    torch.manual_seed(0)
+    width = _width_for(seconds)
+    nets = [nn.Sequential(*(nn.Sequential(nn.Linear(width, width), nn.ReLU()) for _ in range(6))) for _ in range(2)]
+    optimizers = [torch.optim.SGD(net.parameters(), 1e-3) for net in nets]
+    x = torch.randn(128, width)
+    total = [0.0, 0.0]
+    with tempfile.TemporaryDirectory() as folder:
+        observation = undertow.observe(store=Path(folder) / "run")
+        for block in range(2):
+            watch: Any = observation if block else nullcontext()
+            began = time.perf_counter()
+            with watch:
+                for _ in range(steps):
+                    loss = nets[block](x).square().mean()
+                    optimizers[block].zero_grad()
+                    loss.backward()
+                    optimizers[block].step()
+            total[block] = time.perf_counter() - began
+        meta = undertow.Run(Path(folder) / "run").meta
+    return total[1] / total[0] - 1, meta["observing"] / meta["seconds"]
+
+
+def _width_for(seconds: float) -> int:
+    for width in range(128, 2048, 64):
+        net = nn.Sequential(*(nn.Sequential(nn.Linear(width, width), nn.ReLU()) for _ in range(6)))
+        x = torch.randn(128, width)
+        began = time.perf_counter()
+        for _ in range(5):
+            net(x).square().mean().backward()
+        if (time.perf_counter() - began) / 5 > seconds:
+            return width
+    return 2048
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("WANDB_SILENT", "true")
+    ways = WAYS | (available(PEERS) if "--peers" in sys.argv else {})
+    print("A step observed in full, over a plain step (median of ratios; first and third quartile).\n")
+    print("| model | plain step | " + " | ".join(ways) + " |")
+    print("| --- | --- | " + " | ".join("---" for _ in ways) + " |")
+    for name, make in MODELS.items():
+        alone, found = ratios(make, ways)
+        cells = []
+        for values in found.values():
+            low, middle, high = statistics.quantiles(values, n=4)
+            cells.append(f"{middle:.2f} ({low:.2f}–{high:.2f})")
+        print(f"| {name} | {1e3 * alone:.1f} ms | " + " | ".join(cells) + " |", flush=True)
+    runs = [whole_run() for _ in range(3)]
+    clock, own = statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
+    print(f"\nWhole run, budget 1 %, 1,000 steps of about 10 ms: {100 * clock:.1f} % by the clock, {100 * own:.1f} % by our account.")
+
+
+if __name__ == "__main__":
+    main()

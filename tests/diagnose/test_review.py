@@ -1,0 +1,131 @@
+import json
+
+import pytest
+import torch
+from torch import nn
+
+import undertow
+from undertow.diagnose import Finding
+from undertow.diagnose.review import _causes
+from undertow.diagnose.table import DIAGNOSES, diagnosis, explain
+from undertow.errors import RegistryError, UndertowError
+
+
+def found(code, onset="start", harm=1.0):
+    return Finding(code, DIAGNOSES[code].name, DIAGNOSES[code].family, "", evidence={"onset": onset}, harm=harm)
+
+
+def codes(findings):
+    return [finding.code for finding in findings]
+
+
+def test_a_symptom_is_told_under_its_cause():
+    causes, explained = _causes([found("UT202"), found("UT101"), found("UT701", "later")])
+    assert codes(causes) == ["UT202"]
+    assert codes(explained) == ["UT101", "UT701"]
+
+
+def test_what_was_there_before_any_update_is_not_the_updates_doing():
+    causes, _ = _causes([found("UT301"), found("UT201", "start")])
+    assert set(codes(causes)) == {"UT301", "UT201"}
+
+
+def test_units_that_die_later_are_the_updates_doing():
+    causes, explained = _causes([found("UT301"), found("UT201", "later")])
+    assert codes(causes) == ["UT301"]
+    assert codes(explained) == ["UT201"]
+
+
+def test_two_independent_faults_are_two_causes():
+    causes, _ = _causes([found("UT304"), found("UT404")])
+    assert set(codes(causes)) == {"UT304", "UT404"}
+
+
+def test_nobody_is_explained_away_by_going_round_in_a_circle():
+    alarms = [found(code, onset) for code in DIAGNOSES for onset in ("start", "later")]
+    causes, explained = _causes(alarms)
+    assert causes
+    assert len(causes) + len(explained) == len(alarms)
+
+
+def train(folder, steps=40, faulty=False):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    inputs = torch.randn(64, 4)
+    labels = (inputs[:, 0] > 0).long()
+    with undertow.observe(store=folder, every=1) as run:
+        for _ in range(steps):
+            scores = net(inputs)
+            loss = nn.functional.cross_entropy(scores.softmax(1) if faulty else scores, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return run.review()
+
+
+def test_a_healthy_run_is_called_healthy(tmp_path):
+    review = train(tmp_path / "run")
+    assert review.verdict == "healthy"
+    assert review.cause is None
+    assert not review.findings
+
+
+def test_a_review_is_written_as_json_with_the_documented_keys(tmp_path):
+    review = json.loads(json.dumps(train(tmp_path / "run", faulty=True).to_dict()))
+    assert review["verdict"] == "sick"
+    assert {"code", "name", "family", "module", "operation", "source", "evidence"} <= set(review["cause"])
+    assert review["findings"][0] == review["cause"]
+    assert review["cause"]["source"].startswith("tests/diagnose/test_review.py:")
+
+
+def test_a_few_steps_are_too_few(tmp_path):
+    assert train(tmp_path / "run", steps=4).verdict == "undecided"
+
+
+def test_without_a_backward_pass_backpropagation_is_not_the_problem(tmp_path):
+    with undertow.observe(store=tmp_path / "run") as run:
+        torch.ones(3).sum()
+    review = run.review()
+    assert review.verdict == "not-applicable"
+    assert "No backward pass ran" in review.summary
+
+
+def test_steps_without_a_backward_pass_are_a_fault(tmp_path):
+    weight = nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    with undertow.observe(store=tmp_path / "run") as run:
+        for _ in range(20):
+            weight.sum()
+            optimizer.step()
+    assert run.review().cause.code == "UT305"
+
+
+def test_backward_passes_without_a_step_are_a_fault(tmp_path):
+    net = nn.Linear(4, 2)
+    torch.optim.SGD(net.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    inputs, labels = torch.randn(16, 4), torch.randint(2, (16,))
+    with undertow.observe(store=tmp_path / "run") as run:
+        for _ in range(30):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(inputs), labels).backward()
+    assert run.review().cause.code == "UT306"
+
+
+def test_a_diagnosis_is_explained_by_code_or_by_name():
+    assert explain("ut201") == explain("dead-units")
+    title, page = explain("UT201")
+    assert title == "UT201 dead-units"
+    assert "## When it is harmless" in page
+
+
+def test_an_unknown_diagnosis_is_refused_with_those_there_are():
+    with pytest.raises(UndertowError, match="UT101  vanishing-gradient"):
+        explain("UT999")
+
+
+@pytest.mark.parametrize(("code", "name"), [("UT101", "something-new"), ("UT199", "dead-units"), ("X1", "what-else")])
+def test_the_table_refuses_what_is_taken_or_ill_formed(code, name):
+    with pytest.raises(RegistryError):
+        diagnosis(code, name, message="", advice="", source="")(lambda _: iter(()))
