@@ -3,7 +3,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 # One thread a process: with more, small tensor operations wait for each other.
 export OMP_NUM_THREADS ?= 1
@@ -29,8 +29,8 @@ demo: .venv/installed
 	@echo
 	$(BIN)/undertow run examples/digits_relu.py
 	@echo
-	@echo 'All runs so far, kept below undertow-runs/ with a report.html in each folder:'
-	@$(BIN)/undertow runs
+	@echo 'The two reports, to be opened in a browser:'
+	@ls -t undertow-runs/*/report.html | head -2
 
 test: .venv/installed browser
 	$(BIN)/python -m pytest -q -n $(JOBS) tests

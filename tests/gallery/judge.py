@@ -1,4 +1,4 @@
-"""Judge the gallery: python -m tests.gallery.judge [build|judge] [pattern] prints what each run was taken for, and the rates."""
+"""Judge the gallery: python -m tests.gallery.judge [split] [pattern] prints what each run was taken for, and rates."""
 
 import contextlib
 import io
@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import torch
+from scipy.stats import binomtest
 import undertow
 
 from .table import load
@@ -83,18 +84,29 @@ def tally(count, case, review):
 
 
 def table(counts):
-    print("\n| code | runs | sick | right cause | module | line |\n| --- | --- | --- | --- | --- | --- |")
+    print("\n| code | runs | called sick | right cause first | right module | right line |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    total = Counter()
     for code in sorted(counts):
-        c = counts[code]
-        print(f"| {code} | {c['runs']} | {c['sick']} | {c['right']} | {c['module']}/{c['placed']} | {c['line']}/{c['lined']} |")
-    sick = Counter()
-    for code, count in counts.items():
+        count = counts[code]
+        placed, lined = f"{count['module']}/{count['placed']}", f"{count['line']}/{count['lined']}"
+        print(f"| {code} | {count['runs']} | {count['sick']} | {count['right']} | {placed} | {lined} |")
         if code != "healthy":
-            sick.update(count)
-    if sick["runs"]:
-        print(f"\ndetected {sick['sick'] / sick['runs']:.1%}, right cause {sick['right'] / sick['runs']:.1%} of {sick['runs']}")
-    if counts["healthy"]["runs"]:
-        print(f"false alarms {counts['healthy']['sick'] / counts['healthy']['runs']:.1%} of {counts['healthy']['runs']}")
+            total.update(count)
+    healthy = counts.get("healthy", Counter())
+    print(f"\nDetected: {rate(total['sick'], total['runs'])}")
+    print(f"Right cause first: {rate(total['right'], total['runs'])}")
+    print(f"Right module, where one is named: {rate(total['module'], total['placed'])}")
+    print(f"Right line, where one is marked: {rate(total['line'], total['lined'])}")
+    print(f"False alarms: {rate(healthy['sick'], healthy['runs'])}")
+
+
+def rate(found, runs):
+    """A share with its 95 % interval (Wilson)."""
+    if not runs:
+        return "no runs"
+    low, high = binomtest(found, runs).proportion_ci(method="wilson")
+    return f"{found} of {runs}, {found / runs:.1%} (95 %: {low:.1%} to {high:.1%})"
 
 
 if __name__ == "__main__":

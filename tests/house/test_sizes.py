@@ -9,10 +9,16 @@ from .root import MODULES, PACKAGE, dotted
 MOST_LINES = 300
 MOST_PARAMETERS = 6
 
-LONGER: dict[str, str] = {}
+LONGER = {
+    "undertow.diagnose.checks.signal": "three diagnoses that share how a gradient is told to have lost or gained size",
+    "undertow.observe.sample": "one observed step from its first pass to its end, with the state that only it holds",
+    "undertow.observe.session": "one observed training, with the state that only it holds",
+}
 
 WIDER = {
     "undertow.cli.run": "one parameter for each option of the command line",
+    "undertow.observe.sample.pass_begins": "what the session alone knows of a pass, each by keyword",
+    "undertow.store.writer.observed": "one parameter for each column of the table it writes",
 }
 
 
@@ -36,4 +42,4 @@ def test_no_function_takes_more_than_a_handful_of_parameters():
 
 def test_the_list_of_longer_files_is_not_longer_than_it_must_be():
     lengths = {dotted(path): len(path.read_text().splitlines()) for path in MODULES}
-    assert all(lengths[name] > MOST_LINES for name in LONGER)
+    assert {name for name in LONGER if lengths[name] <= MOST_LINES} == set(), "short enough: strike them off"

@@ -98,7 +98,7 @@ class Review:
 
     def to_dict(self) -> dict[str, Any]:
         """As `review.json` has it; numbers that JSON cannot hold become words."""
-        return _jsonable(asdict(self))
+        return {key: _jsonable(value) for key, value in asdict(self).items()}
 
 
 def _jsonable(value: Any) -> Any:

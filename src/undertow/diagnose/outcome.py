@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.finding import Outcome
-from undertow.store import Losses, Run, Target
+from undertow.store import Run, Target
 
 __all__ = ["chance_loss", "judge_outcome", "main_site"]
 

@@ -21,8 +21,14 @@ ALARM = 0.5
 
 APART = {
     ("UT301", "UT501"): "Standardise the inputs and keep the learning rate: if the loss then falls, it was the inputs.",
-    ("UT102", "UT301"): "Divide the learning rate by 100: if the loss still jumps at the first step, it is the weights.",
-    ("UT101", "UT302"): "Multiply the learning rate by 100: if the first layers still stand still, the signal vanishes.",
+    (
+        "UT102",
+        "UT301",
+    ): "Divide the learning rate by 100: if the loss still jumps at the first step, it is the weights.",
+    (
+        "UT101",
+        "UT302",
+    ): "Multiply the learning rate by 100: if the first layers still stand still, the signal vanishes.",
 }
 """For pairs that look alike: what would tell which it is."""
 
@@ -124,7 +130,9 @@ def _notes(case: Case) -> tuple[str, ...]:
         notes.append(f"The run did not end by itself ({meta['state']}): this is the verdict on what there is of it.")
     for event in case.run.events:
         if event.kind == "fault":
-            notes.append(f"Undertow itself failed at step {event.step} and stopped observing: {event.facts.get('message')}")
+            notes.append(
+                f"Undertow itself failed at step {event.step} and stopped observing: {event.facts.get('message')}"
+            )
         if event.kind == "exception":
             notes.append(f"The script raised {event.facts.get('type')}: {event.facts.get('message')}")
     return tuple(notes)

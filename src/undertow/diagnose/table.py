@@ -29,7 +29,21 @@ Found = Iterator[dict[str, Any]]
 """What a check yields: the evidence of one finding, and where it is, and how harmful."""
 
 PLACE = ("module", "operation", "source", "harm")
-WORDS = ("expects", "extent", "factor", "gap", "how", "jump", "missing", "remedy", "since", "squash", "stale", "story", "unequal")
+WORDS = (
+    "expects",
+    "extent",
+    "factor",
+    "gap",
+    "how",
+    "jump",
+    "missing",
+    "remedy",
+    "since",
+    "squash",
+    "stale",
+    "story",
+    "unequal",
+)
 """What a check yields for its templates alone, and what is not evidence."""
 
 
@@ -99,7 +113,9 @@ def diagnosis(
 
     def enter(check: Callable[[Case], Found]) -> Diagnosis:
         if not re.fullmatch(r"UT[1-8]\d\d", code) or not re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
-            raise RegistryError(f"{code} {name!r} is no code and name of a diagnosis\n  They look like UT101 'dead-units'.")
+            raise RegistryError(
+                f"{code} {name!r} is no code and name of a diagnosis\n  They look like UT101 'dead-units'."
+            )
         if code in DIAGNOSES or any(other.name == name for other in DIAGNOSES.values()):
             raise RegistryError(f"{code} {name!r} is in the table already\n  Choose another code and name.")
         page = inspect.getdoc(check) or ""

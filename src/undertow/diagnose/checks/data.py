@@ -18,8 +18,10 @@ UNEQUAL = 100.0
 @diagnosis(
     "UT501",
     "unscaled-inputs",
-    message="the inputs of {where} lie between {low:.3g} and {high:.3g} (root mean square {rms:.3g}){unequal}, and weights are made for about 1",
-    advice="Standardise each feature to mean 0 and deviation 1 (for images: divide by 255), or begin with a normalisation layer.",
+    message="the inputs of {where} lie between {low:.3g} and {high:.3g} (root mean square {rms:.3g}){unequal}, "
+    "and weights are made for about 1",
+    advice="Standardise each feature to mean 0 and deviation 1 (for images: divide by 255), "
+    "or begin with a normalisation layer.",
     explains=("UT102", "UT201", "UT202", "UT301", "UT701", "UT801"),
     source="LeCun, Bottou, Orr & Müller 1998, Efficient BackProp",
 )

@@ -30,7 +30,9 @@ VIEWS = frozenset(
         "ViewBackward0",
     }
 )
-CLAMPS = frozenset({"ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0", "AddBackward0", "MulBackward0"})
+CLAMPS = frozenset(
+    {"ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0", "AddBackward0", "MulBackward0"}
+)
 SQUASHING = {"SoftmaxBackward0": "softmax", "SigmoidBackward0": "sigmoid"}
 APPLIES = {"LogSoftmaxBackward0": "softmax", "BinaryCrossEntropyWithLogitsBackward0": "sigmoid"}
 LOG_LIKELIHOODS = {"NllLossBackward0": "NLLLoss", "NllLoss2DBackward0": "NLLLoss", "KlDivBackward0": "KLDivLoss"}
@@ -81,7 +83,8 @@ def _distinct(case: Case) -> Iterator[Pass]:
     "loss-activation-twice",
     message="a {squash} stands before a loss that applies one itself: the logits it gets lie between 0 and 1, "
     "so the loss cannot fall below {floor:.3g}",
-    advice="Hand the loss the raw outputs of the last layer: remove the {squash}{at}, or use the loss without one in it.",
+    advice="Hand the loss the raw outputs of the last layer: remove the {squash}{at}, "
+    "or use the loss without one in it.",
     explains=("UT101", "UT202", "UT301", "UT302", "UT701"),
     source="PyTorch documentation of CrossEntropyLoss and BCEWithLogitsLoss, which expect unnormalised logits",
 )
@@ -106,7 +109,11 @@ def loss_activation_twice(case: Case) -> Found:
             for inner in _below(observed, outer) if names[outer] in APPLIES else ():
                 if names[inner] in SQUASHING:
                     classes = observed.head.softmax_sizes.get(outer, 2)
-                    floor = math.log(math.e + classes - 1) - 1 if names[outer] == "LogSoftmaxBackward0" else math.log1p(1 / math.e)
+                    floor = (
+                        math.log(math.e + classes - 1) - 1
+                        if names[outer] == "LogSoftmaxBackward0"
+                        else math.log1p(1 / math.e)
+                    )
                     yield _place(case, observed, inner) | {
                         "squash": SQUASHING[names[inner]],
                         "loss": names[outer],
@@ -188,7 +195,11 @@ def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
     names = _names(observed)
     products = [below for below in _below(observed, index) if names[below] == "MulBackward0"]
     edges = [edge for edge in observed.flow.topology.edges if edge.sender in (index, *products)]
-    if len(products) != 1 or len(edges) != 2 or not {names[b] for b in _below(observed, products[0])} <= NOT_PROBABILITIES:
+    if (
+        len(products) != 1
+        or len(edges) != 2
+        or not {names[b] for b in _below(observed, products[0])} <= NOT_PROBABILITIES
+    ):
         return None
     return {
         "loss": "KLDivLoss",
@@ -258,9 +269,9 @@ def target_broadcast(case: Case) -> Found:
             sender, receiver = topology.operations[edge.sender], topology.operations[edge.receiver]
             if edge.sender not in observed.head.operations or not _is_outer(sender.shapes, receiver.shapes[edge.slot]):
                 continue
-            if sender.name in COMPARISONS and sum(e.sender == edge.sender for e in topology.edges) == 1:
-                shape = sender.shapes[0]
-            elif sender.name == "ExpandBackward0" and _compared(observed, edge.sender):
+            if (sender.name in COMPARISONS and sum(e.sender == edge.sender for e in topology.edges) == 1) or (
+                sender.name == "ExpandBackward0" and _compared(observed, edge.sender)
+            ):
                 shape = sender.shapes[0]
             else:
                 continue

@@ -40,7 +40,7 @@ def non_finite_birth(case: Case) -> Found:
     if facts is None:
         return
     grew = _grew(case)
-    own = facts["phase"] == "data" or _by_domain(str(facts["operation"]))
+    own = facts["phase"] == "data" or _by_domain(facts.get("operation", ""))
     yield facts | {"loss_grew": grew, "onset": "start" if own else "later", "harm": 0.98 if own or grew <= 10 else 0.6}
 
 
@@ -49,30 +49,57 @@ def _born(case: Case) -> Iterator[dict[str, Any]]:
     for facts in case.events("birth"):
         if backward is not None and backward["step"] < int(str(facts["step"])):
             yield backward
-        yield _forward(facts)
+        yield _told(facts)
     if backward is not None:
         yield backward
 
 
-def _forward(facts: dict[str, Any]) -> dict[str, Any]:
-    step, phase = facts["step"], facts["phase"]
-    place = {name: facts.get(name, "") for name in ("module", "operation", "source")}
-    kind = str(place["operation"]).split("Backward")[0]
-    given = {"phase": phase, "step": step, "inputs": facts.get("inputs", {}), "parameters": facts.get("parameters", [])}
-    if phase == "parameters":
-        names = ", ".join(facts["parameters"][:3])
-        story = f"before step {step} began, {facts['count']} parameters were no longer finite ({names}, …): the number was born in the backward pass or the update before it"
-        remedy = f"Run again with --focus {max(0, step - 1)} to see the operation, and look for square roots, norms and divisions at 0."
-    elif phase == "data":
-        story = f"a non-finite value came in with the data, at {kind} in {place['module'] or 'the model'}, step {step}"
-        remedy = "Look for NaN and infinity in the inputs, before they reach the network."
-    elif phase == "forward":
-        story = f"{kind} in {place['module'] or 'the model'} made the first non-finite value in the forward pass of step {step}, from {_ranges(given['inputs'])}"
-        remedy = _remedy(kind)
-    else:
-        story = f"the loss of step {step} is not finite; the tensors saved by the forward pass do not tell where it was born"
-        remedy = f"Run again with --focus {step}."
-    return {**place, **given, "story": story, "remedy": remedy}
+STORIES = {
+    "parameters": (
+        "before step {step} began, {count} parameters were no longer finite ({names}, …): "
+        "the number was born in the backward pass or the update before it",
+        "Run again with --focus {before} to see the operation, and look for square roots, norms and divisions at 0.",
+    ),
+    "data": (
+        "a non-finite value came in with the data, at {kind} in {where}, step {step}",
+        "Look for NaN and infinity in the inputs, before they reach the network.",
+    ),
+    "forward": (
+        "{kind} in {where} made the first non-finite value in the forward pass of step {step}, from {ranges}",
+        "{by_kind}",
+    ),
+    "unknown": (
+        "the loss of step {step} is not finite; the tensors saved by the forward pass do not tell where it was born",
+        "Run again with --focus {step}.",
+    ),
+    "backward": (
+        "the backward pass of {kind} in {where} made the first non-finite value, at step {step}, "
+        "while the loss was finite",
+        "{by_kind}",
+    ),
+}
+"""What happened, and what to do, by where the number was born."""
+
+
+def _told(facts: dict[str, Any]) -> dict[str, Any]:
+    """A birth as evidence, with its story."""
+    kind = str(facts.get("operation", "")).split("Backward")[0]
+    words = {
+        "step": facts["step"],
+        "before": max(0, facts["step"] - 1),
+        "count": facts.get("count", 0),
+        "names": ", ".join(facts.get("parameters", [])[:3]),
+        "kind": kind,
+        "where": facts.get("module") or "the model",
+        "ranges": _ranges(facts.get("inputs", {})),
+        "by_kind": _remedy(kind),
+    }
+    story, remedy = STORIES[facts["phase"]]
+    kept = ("module", "operation", "source", "phase", "step", "inputs", "parameters")
+    return {name: facts[name] for name in kept if name in facts} | {
+        "story": story.format_map(words),
+        "remedy": remedy.format_map(words),
+    }
 
 
 def _ranges(inputs: dict[str, Any]) -> str:
@@ -84,7 +111,22 @@ def _ranges(inputs: dict[str, Any]) -> str:
     return "; ".join(told) or "finite inputs"
 
 
-DOMAIN = ("Acos", "Asin", "Atanh", "Div", "Log", "Norm", "LinalgVectorNorm", "Pow", "Reciprocal", "Rsqrt", "Sqrt", "Std", "Var", "Xlogy")
+DOMAIN = (
+    "Acos",
+    "Asin",
+    "Atanh",
+    "Div",
+    "LinalgVectorNorm",
+    "Log",
+    "Norm",
+    "Pow",
+    "Reciprocal",
+    "Rsqrt",
+    "Sqrt",
+    "Std",
+    "Var",
+    "Xlogy",
+)
 """Operations that make non-finite out of ordinary numbers, where their definition ends."""
 
 
@@ -94,7 +136,9 @@ def _by_domain(operation: str) -> bool:
 
 def _remedy(kind: str) -> str:
     if kind.startswith(("Log", "Div", "Reciprocal", "Rsqrt", "Pow", "Sqrt", "Xlogy")):
-        return "Keep its input away from 0 (add a small constant, or clamp), or use a loss that does it in a stable way."
+        return (
+            "Keep its input away from 0 (add a small constant, or clamp), or use a loss that does it in a stable way."
+        )
     if kind.startswith(("Exp", "Logsumexp", "Softplus", "Cosh", "Sinh")):
         return "Its input is too large: subtract the maximum first, use the log-space form, or clamp."
     return "The numbers grew out of range: scale the inputs, lower the learning rate, or normalise."
@@ -108,17 +152,8 @@ def _backward(case: Case, observed: Pass) -> dict[str, Any] | None:
     for number, edge in enumerate(flow.topology.edges):
         if math.isfinite(flow.cotangents[edge.sender]) and not math.isfinite(flow.contributions[number]):
             operation = flow.topology.operations[edge.sender]
-            module = case.module_of(observed, edge.sender)
-            kind = operation.name.split("Backward")[0]
-            return {
-                "module": module,
-                "operation": operation.name,
-                "source": operation.source,
-                "phase": "backward",
-                "step": observed.step,
-                "story": f"the backward pass of {kind} in {module or 'the model'} made the first non-finite value, at step {observed.step}, while the loss was finite",
-                "remedy": _remedy(kind),
-            }
+            facts = {"module": case.module_of(observed, edge.sender), "operation": operation.name}
+            return _told(facts | {"source": operation.source, "phase": "backward", "step": observed.step})
     return None
 
 

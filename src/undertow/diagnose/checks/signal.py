@@ -25,7 +25,15 @@ FEWEST = 4
 """Layers needed to speak of a trend over depth."""
 
 ZERO_SLOPED = frozenset(
-    {"CeilBackward0", "FloorBackward0", "RoundBackward0", "RoundBackward1", "SignBackward0", "SgnBackward0", "TruncBackward0"}
+    {
+        "CeilBackward0",
+        "FloorBackward0",
+        "RoundBackward0",
+        "RoundBackward1",
+        "SignBackward0",
+        "SgnBackward0",
+        "TruncBackward0",
+    }
 )
 """Steps and plateaus: their derivative is 0 wherever it exists."""
 
@@ -83,7 +91,8 @@ def _culprit(case: Case, observed: Pass, attribution: Attribution, sign: int) ->
     "relative to the weights; {operation} took {taken:.1f} decades on the way",
     advice="{remedy}",
     explains=("UT301", "UT302", "UT701"),
-    source="Hochreiter 1991; Glorot & Bengio 2010; relative scale after Philipp, Song & Carbonell 2017, arXiv:1712.05577",
+    source="Hochreiter 1991; Glorot & Bengio 2010; relative scale after Philipp, Song & Carbonell 2017, "
+    "arXiv:1712.05577",
 )
 def vanishing_gradient(case: Case) -> Found:
     """The gradient loses its size on the way from the loss to the first layers.
@@ -124,7 +133,13 @@ def _vanished(case: Case, observed: Pass) -> dict[str, object] | None:
     attribution = observed.flow.attribute(weight)
     culprit = _culprit(case, observed, attribution, -1)
     share = -attribution.by_operation().get(culprit["operation"], 0.0)
-    facts = {"weight": weight, "lost": lost, "steadiness": steady, "taken": share, "remedy": _remedy(culprit["operation"])}
+    facts = {
+        "weight": weight,
+        "lost": lost,
+        "steadiness": steady,
+        "taken": share,
+        "remedy": _remedy(culprit["operation"]),
+    }
     return {**culprit, **_account(observed, attribution), **facts}
 
 
@@ -173,7 +188,7 @@ def _forgotten(case: Case, observed: Pass) -> dict[str, object] | None:
         share = -attribution.by_operation().get(culprit["operation"], 0.0)
         facts = {"weight": operation.leaf, "lost": lost, "steadiness": steady, "taken": share, "uses": len(edges)}
         module = operation.leaf.rpartition(".")[0]
-        remedy = "Use gates (LSTM, GRU), orthogonal recurrent weights, or shorter sequences: early time steps do not count."
+        remedy = "Use gates (LSTM, GRU), orthogonal recurrent weights, or shorter sequences."
         return {**culprit, **_account(observed, attribution), **facts, "module": module, "remedy": remedy}
     return None
 
@@ -182,15 +197,20 @@ def _remedy(operation: str) -> str:
     if operation in {"SigmoidBackward0", "TanhBackward0", "SoftsignBackward0", "HardsigmoidBackward0"}:
         return "Replace the saturating activations by ReLU-like ones, or add normalisation or skip connections."
     if operation in {"AddmmBackward0", "MmBackward0", "BmmBackward0", "ConvolutionBackward0"}:
-        return "Initialise the weights for the width (He for ReLU, Xavier for tanh), or add normalisation or skip connections."
+        return (
+            "Initialise the weights for the width (He for ReLU, Xavier for tanh), "
+            "or add normalisation or skip connections."
+        )
     return "Add skip connections or normalisation, so that the gradient has a way round what shrinks it."
 
 
 @diagnosis(
     "UT102",
     "exploding-gradient",
-    message="the gradient grows by {grown:.1f} decades on its way from the loss to {weight}; {operation} brought {taken:.1f} of them",
-    advice="Initialise the weights for the width (He, Xavier, orthogonal), add normalisation, or clip the gradient's norm.",
+    message="the gradient grows by {grown:.1f} decades (powers of ten) on its way from the loss to {weight}; "
+    "{operation} brought {taken:.1f} of them",
+    advice="Initialise the weights for the width (He, Xavier, orthogonal), add normalisation, "
+    "or clip the gradient's norm.",
     explains=("UT201", "UT202", "UT301", "UT701", "UT801"),
     source="Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063",
 )
@@ -290,7 +310,9 @@ def _cuts(case: Case) -> list[dict[str, Any]]:
             lines[key]["in_loss"] = lines[key]["in_loss"] or facts["in_loss"]
         else:
             lines[key] = {**facts}
-    return sorted(lines.values(), key=lambda facts: (not facts["operation"], not facts["in_loss"], -len(facts["parameters"])))
+    return sorted(
+        lines.values(), key=lambda facts: (not facts["operation"], not facts["in_loss"], -len(facts["parameters"]))
+    )
 
 
 def _ever_reached(case: Case, name: str) -> bool:
@@ -304,7 +326,9 @@ def _flattened(case: Case) -> Iterator[dict[str, object]]:
         for edge in flow.vanishing_edges():
             operation = flow.topology.operations[edge.sender]
             if operation.name in ZERO_SLOPED:
-                silent = [op.leaf for i, op in enumerate(flow.topology.operations) if op.leaf and not flow.cotangents[i]]
+                silent = [
+                    op.leaf for i, op in enumerate(flow.topology.operations) if op.leaf and not flow.cotangents[i]
+                ]
                 if silent:
                     yield {
                         "module": case.module_of(observed, edge.sender),

@@ -26,7 +26,7 @@ def _probed(passes: list[Pass]) -> list[Pass]:
     return [p for p in passes if p.activations]
 
 
-def _layers(case: Case, passes: list[Pass], kinds: frozenset[str]) -> Iterator[tuple[Pass, Activation]]:
+def _layers(passes: list[Pass], kinds: frozenset[str]) -> Iterator[tuple[Pass, Activation]]:
     for observed in _probed(passes):
         for activation in observed.activations:
             if observed.flow.topology.operations[activation.operation].name in kinds:
@@ -63,7 +63,7 @@ def dead_units(case: Case) -> Found:
     in training, lower the learning rate or warm up.
     """
     for onset, passes in _onsets(case):
-        worst = _deadest(case, passes)
+        worst = _deadest(passes)
         if worst is None:
             continue
         observed, activation, dead, inputs = worst
@@ -89,10 +89,10 @@ def dead_units(case: Case) -> Found:
         return
 
 
-def _deadest(case: Case, passes: list[Pass]) -> tuple[Pass, Activation, np.ndarray, int] | None:
+def _deadest(passes: list[Pass]) -> tuple[Pass, Activation, np.ndarray, int] | None:
     """The layer with the largest share of units that were off on every one of these passes."""
     found: dict[tuple[int, int], tuple[Pass, Activation, np.ndarray, int]] = {}
-    for observed, activation in _layers(case, passes, RECTIFIERS):
+    for observed, activation in _layers(passes, RECTIFIERS):
         key = (id(observed.flow.plan), activation.operation)
         dead, inputs = activation.flat, activation.entries
         if key in found and len(found[key][2]) == len(dead):
@@ -105,7 +105,10 @@ def _stays(case: Case, observed: Pass, activation: Activation) -> bool:
     """Whether the same layer is still as dead at the end, as far as that was seen."""
     plan = observed.flow.plan
     ends = [
-        a.flat.mean() for p in case.late for a in p.activations if p.flow.plan is plan and a.operation == activation.operation
+        a.flat.mean()
+        for p in case.late
+        for a in p.activations
+        if p.flow.plan is plan and a.operation == activation.operation
     ]
     return not ends or float(ends[-1]) >= DEAD
 
@@ -113,7 +116,8 @@ def _stays(case: Case, observed: Pass, activation: Activation) -> bool:
 @diagnosis(
     "UT202",
     "saturated-units",
-    message="{share:.0%} of the outputs of {where} lie on the flat part of {operation}, where its slope is below a twentieth",
+    message="{share:.0%} of the outputs of {where} lie on the flat part of {operation}, "
+    "where its slope is below a twentieth of the greatest",
     advice="{remedy}",
     explains=("UT101", "UT302", "UT701"),
     source="Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks",
@@ -132,7 +136,7 @@ def saturated_units(case: Case) -> Found:
     a lower learning rate.
     """
     for onset, passes in _onsets(case):
-        inner = [(p, a) for p, a in _layers(case, passes, SQUASHES) if a.operation not in p.head.operations]
+        inner = [(p, a) for p, a in _layers(passes, SQUASHES) if a.operation not in p.head.operations]
         if not inner:
             continue
         observed, activation = max(inner, key=lambda item: item[1].flat_share)

@@ -64,7 +64,11 @@ def learning_rate_too_high(case: Case) -> Found:
         "loss_jump": jumped,
         "weights_grown": _grown(case),
         "extent": f"{peak:.0%} of" if peak < 10 else f"{peak:.3g} times",
-        "jump": "" if jumped < 2 else f", and the loss rose {jumped:.3g}-fold" if jumped < math.inf else ", and the loss left the numbers",
+        "jump": ""
+        if jumped < 2
+        else f", and the loss rose {jumped:.3g}-fold"
+        if jumped < math.inf
+        else ", and the loss left the numbers",
         "factor": 10.0 ** max(1, math.ceil(math.log10(peak / 0.01))),
         "harm": case.harm(0.9, 0.4, 0.1, 0.6 if jumped >= 5 else 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
     }
@@ -132,15 +136,21 @@ def learning_rate_too_low(case: Case) -> Found:
         "last_rate": rates[-1],
         "remedy": f"The learning rate fell from {rates[0]:g} to {rates[-1]:.1g} too soon: stretch its schedule."
         if decayed
-        else f"Raise the learning rate (it is {rates[0]:g}) at least {10.0 ** math.ceil(-math.log10(max(share, 1e-12))):.0f}-fold.",
+        else f"Raise the learning rate (it is {rates[0]:g}) at least {_fold(share):.0f}-fold.",
         "harm": case.harm(0.9, 0.3, 0.0),
     }
+
+
+def _fold(share: float) -> float:
+    """The power of ten that would bring a share to 1."""
+    return float(10.0 ** math.ceil(-math.log10(max(share, 1e-12))))
 
 
 @diagnosis(
     "UT303",
     "gradients-never-zeroed",
-    message="on {share:.0%} of the observed steps `.grad` still held the last step's gradient when the backward pass began",
+    message="on {share:.0%} of the observed steps `.grad` still held the last step's gradient "
+    "when the backward pass began",
     advice="Call optimizer.zero_grad() once a step, before loss.backward().",
     explains=("UT102", "UT201", "UT202", "UT301", "UT701", "UT801"),
     source="PyTorch documentation of Optimizer.zero_grad",
@@ -198,7 +208,9 @@ def parameters_not_held(case: Case) -> Found:
     stale = ", which holds none of the parameters that are trained" if not held else ""
     remedy = "Give the optimizer model.parameters() of this very model, after it has been built."
     if unregistered:
-        remedy = "Make them nn.Parameter, or modules assigned as attributes or kept in an nn.ModuleList, so that parameters() finds them."
+        remedy = (
+            "Make them nn.Parameter, or modules kept as attributes or in an nn.ModuleList: parameters() misses them."
+        )
     yield {
         "module": _common([p.module for p in loose]),
         "count": len(loose),
@@ -206,7 +218,7 @@ def parameters_not_held(case: Case) -> Found:
         "share": sum(p.size for p in loose) / sum(p.size for p in [*loose, *held]),
         "stale": stale,
         "remedy": remedy,
-        "harm": 1.0 if not held else case.harm(1.0, 0.6, 0.8 if unregistered else 0.3, 0.8 if unregistered else _untrained(case)),
+        "harm": 1.0 if not held else 0.8 if unregistered else case.harm(1.0, 0.6, 0.3, _untrained(case)),
     }
 
 
