@@ -34,7 +34,7 @@ def loss():
     return cross_entropy(model[1](Softsign.apply(model[0](images[:64]))), labels[:64])
 
 
-flow = undertow.backward(loss(), model=model)
+flow = undertow.backward(loss(), model=model, calculus=undertow.CALCULUS)
 print("before: borrowed from PyTorch:", dict(flow.borrowed))
 borrowed, model[0].weight.grad = model[0].weight.grad, None
 
@@ -45,6 +45,6 @@ def softsign(node):
     return (Diagonal((1 + x.abs()) ** -2),)
 
 
-flow = undertow.backward(loss(), model=model)
+flow = undertow.backward(loss(), model=model, calculus=undertow.CALCULUS)
 print("after:  borrowed from PyTorch:", dict(flow.borrowed) or "nothing")
 print(f"largest difference between the two gradients: {(model[0].weight.grad - borrowed).abs().max():.1e}")

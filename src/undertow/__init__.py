@@ -3,9 +3,9 @@
 from undertow.api import Observation, observe
 from undertow.diagnose import Review, review
 from undertow.engine.backward import backward
-from undertow.engine.calculus import derivative
+from undertow.engine.calculus import CALCULUS, derivative
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Graph
 from undertow.store import Run
 
-__all__ = ["Flow", "Graph", "Observation", "Review", "Run", "backward", "derivative", "observe", "review"]
+__all__ = ["CALCULUS", "Flow", "Graph", "Observation", "Review", "Run", "backward", "derivative", "observe", "review"]

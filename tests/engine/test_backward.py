@@ -74,7 +74,7 @@ def test_our_rules_give_pytorchs_gradients_to_twelve_digits(net):
 @pytest.mark.parametrize("net", ["MLP", "30-layer MLP", "CNN", "GPT"])
 def test_our_rules_cover_the_usual_nets_entirely(net):
     loss, _ = NETS[net](torch.float32)
-    assert undertow.backward(loss).borrowed == {}
+    assert undertow.backward(loss, calculus=undertow.CALCULUS).borrowed == {}
 
 
 def test_what_is_borrowed_is_counted_by_name():

@@ -13,8 +13,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import torch
-from scipy.stats import binomtest
 import undertow
+from scipy.stats import binomtest
 
 from .table import load
 

@@ -46,6 +46,8 @@ TOPICS = (
     "unseen_sick_loss",
     "unseen_sick_targets",
     "unseen_sick_data",
+    "unseen_healthy_tabular",
+    "unseen_healthy_images",
 )
 SPLITS = ("build", "judge", "unseen")
 MARKER = "# <- fault"

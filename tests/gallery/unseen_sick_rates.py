@@ -11,8 +11,8 @@ from .score import accuracy
 from .table import sick
 
 
-@sick("UT301", split="unseen", note="NAdam at 0.5, a residual MLP")
-def nadam_at_one_half():
+@sick("UT301", split="unseen", note="NAdam at 2, a residual MLP")
+def nadam_at_two():
     class ResidualMLP(nn.Module):
         def __init__(self):
             super().__init__()
@@ -32,7 +32,7 @@ def nadam_at_one_half():
     torch.manual_seed(301)
     data, target = digits()
     net = ResidualMLP()
-    optimizer = torch.optim.NAdam(net.parameters(), lr=0.5)
+    optimizer = torch.optim.NAdam(net.parameters(), lr=2.0)
     for epoch in range(8):
         net.train()
         for batch_idx, (d, t) in enumerate(DataLoader(TensorDataset(data, target), batch_size=100, shuffle=True)):

@@ -6,14 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks import data, dynamics, loss, numerics, signal, units, updates
+from undertow.diagnose.checks import (
+    cuts,
+    data,
+    dynamics,
+    exploding,
+    loss,
+    numerics,
+    shapes,
+    units,
+    updates,
+    vanishing,
+)
 from undertow.diagnose.finding import Finding, Outcome, Review, Symptom, Verdict
 from undertow.diagnose.table import DIAGNOSES
 from undertow.store import Run
 
 __all__ = ["CHECKS", "review"]
 
-CHECKS = (data, dynamics, loss, numerics, signal, units, updates)
+CHECKS = (cuts, data, dynamics, exploding, loss, numerics, shapes, units, updates, vanishing)
 """The modules whose diagnoses make up the table."""
 
 ALARM = 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,6 +25,9 @@ from undertow.errors import GraphError, GraphFreedError, SweptOnceError
 
 __all__ = ["backward"]
 
+BORROWED: Mapping[str, Rule] = MappingProxyType({})
+"""No local derivative of ours: each is had by calling PyTorch's own node."""
+
 SWEPT = "undertow.swept"
 OURS = 3  # a variable here, one more holder, and getrefcount's own argument
 VIEWED_ONCE = 2  # the view's reference to its base, and ours
@@ -36,7 +40,7 @@ def backward(
     retain_graph: bool = False,
     inputs: Tensor | Sequence[Tensor] | None = None,
     model: nn.Module | None = None,
-    calculus: Mapping[str, Rule] = CALCULUS,
+    calculus: Mapping[str, Rule] = BORROWED,
 ) -> Flow:
     """Accumulate gradients into `.grad` of the leaves, as `loss.backward()` would, and tell how they flowed.
 
@@ -48,8 +52,9 @@ def backward(
         retain_graph: Whether the graph may be swept again afterwards.
         inputs: Tensors to accumulate into, leaves or not; all leaves when left out.
         model: Where the names of parameters come from, for the flow that is returned.
-        calculus: The local derivatives to use. An empty mapping borrows all of them from PyTorch,
-            and gives its gradients to the last bit.
+        calculus: The local derivatives to use, by operation type. Those that it does not state are borrowed
+            from PyTorch: by default all of them, which gives PyTorch's gradients to the last bit and at
+            its speed. `undertow.CALCULUS` takes ours wherever there is one: the same to rounding.
 
     Returns:
         The norms of all cotangents and contributions of this pass.

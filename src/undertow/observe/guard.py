@@ -46,13 +46,17 @@ class Guard:
                     return function(*args)
             return function(*args)
         except Exception as fault:
-            self.broken = True
-            self._on_fault(fault)
-            if _strict():
-                raise
+            self.fail(fault)
             return None
         finally:
             self.spent += perf_counter() - began
+
+    def fail(self, fault: Exception) -> None:
+        """End observing, because of a fault that is being handled."""
+        self.broken = True
+        self._on_fault(fault)
+        if _strict():
+            raise fault
 
 
 def _strict() -> bool:

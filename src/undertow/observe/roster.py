@@ -130,6 +130,7 @@ class Roster:
             self._shapes.append({"shape": tuple(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch.")})
             self._shapes[-1] |= {"trainable": tensor.requires_grad, "optimizer": -1, "place": None}
         self.parameters[number] = weakref.ref(tensor)
+        self._shapes[number]["place"] = self._places.get(tensor)
         return number
 
     def _number(self, tensor: Tensor) -> int | None:
@@ -150,7 +151,11 @@ class Roster:
         return all(self._number(tensor) is not None for tensor in tensors)
 
     def name_of(self, tensor: Tensor) -> str:
-        return self._name(self._number(tensor), self._places.get(tensor))
+        return self.name_at(self.number_of(tensor))
+
+    def name_at(self, number: int) -> str:
+        """A parameter's name by its number."""
+        return self._name(number, self._shapes[number]["place"])
 
     def _name(self, number: int | None, place: Place | None) -> str:
         return self.path(place) if place is not None else f"tensor {number}"
@@ -158,6 +163,9 @@ class Roster:
     def _place(self, tensor: Tensor, place: Place) -> None:
         if tensor not in self._places or self._places[tensor][0] < 0 <= place[0]:
             self._places[tensor] = place
+            number = self._number(tensor)
+            if number is not None:
+                self._shapes[number]["place"] = place
 
     def meet_locals(self, frame: FrameType | None) -> None:
         """Name bare tensors and models after the variables of the user's that hold them."""
@@ -232,7 +240,6 @@ class Roster:
     def _row(self, number: int) -> Parameter:
         facts, tensor = self._shapes[number], self.parameters[number]()
         if tensor is not None:
-            facts["place"] = self._places.get(tensor)
             facts["trainable"] = tensor.requires_grad
         place: Place | None = facts["place"]
         owner = place[1].rpartition(".")[0] if place is not None else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -20,9 +21,10 @@ from undertow.observe.cuts import Cut
 from undertow.observe.guard import Guard
 from undertow.observe.naming import Names, Naming
 from undertow.observe.roster import Roster, held
-from undertow.observe.updates import COLUMNS, UpdateProbe, carried
+from undertow.observe.updates import UpdateProbe, carried
 from undertow.observe.watch import Watch, graph_behind
-from undertow.store import Event
+from undertow.store import Event, LossHead, Parameter
+from undertow.store.records import UPDATE_COLUMNS
 from undertow.store.writer import Writer, facts_of
 
 __all__ = ["Catalogue", "Sample"]
@@ -45,6 +47,7 @@ class Known:
     topology: Topology
     plan: Plan
     names: Names | None = None
+    head: LossHead | None = None
 
 
 class Catalogue:
@@ -62,6 +65,15 @@ class Catalogue:
         self._names: dict[int, Names] = {}
         self._labels = 0
         self._told: set[str] = set()
+        self._table: list[Parameter] = []
+        self._passes: list[dict[str, Any]] = []
+        self._updates: list[tuple[int, dict[str, NDArray[np.float64]]]] = []
+
+    def keep(self, passes: list[dict[str, Any]], step: int, columns: dict[str, NDArray[np.float64]] | None) -> None:
+        """Hold what a step brought until it is written."""
+        self._passes += passes
+        if columns is not None:
+            self._updates.append((step, columns))
 
     def naming(self, guard: Guard) -> Naming | None:
         """A watch for names over the step that begins, if names are wanted."""
@@ -93,15 +105,27 @@ class Catalogue:
             self.wanted = True
 
     def write(self) -> None:
-        """Write the graphs whose names are new, all of them when a model was met."""
+        """Write what is held, and the graphs and parameters whose names are new."""
         trained = sum(model.trained for model in self.roster.models)
         for known in self._known.values():
             if known.names is not None and (known.names.fresh or trained != self._labels):
                 known.names.fresh = False
                 self.writer.topology(known.number, known.names.on(known.topology, self.roster))
         self._labels = trained
-        self.writer.parameters(self.roster.table())
+        table = self.roster.table()
+        if table != self._table:
+            self.writer.parameters(table)
+            self._table = table
         self.writer.optimizers(self.roster.optimizers)
+        for row in self._passes:
+            known: Known = row["known"]
+            facts = facts_of(seeds=row["seeds"], scale=row["scale"], **row["facts"])
+            sizes, keys = row["sizes"], known.plan.keys
+            self.writer.observed(row["step"], row["site"], known.number, row["loss"], sizes, keys, facts)
+        for step, columns in self._updates:
+            self.writer.updates(step, columns)
+        self._passes.clear()
+        self._updates.clear()
 
     def trace_birth(self, outputs: Sequence[Any], step: int, naming: Naming | None, sound: int | None) -> None:
         """Look for the origin of a loss that is not finite, and write what was found."""
@@ -139,7 +163,7 @@ class Sample:
         self._probes: dict[int, tuple[list[Tensor], UpdateProbe]] = {}
         self._by_hand: tuple[list[Tensor], UpdateProbe] | None = None
         self._carried: dict[int, float] = {}
-        self._columns: dict[int, dict[str, float]] = {}
+        self._columns: list[tuple[list[int], dict[str, NDArray[np.float64]]]] = []
         self._reached: set[int] = set()
         self._cuts: frozenset[Cut] = frozenset()
 
@@ -189,7 +213,7 @@ class Sample:
         if by_hand and self._by_hand is None:
             self._moved_by_hand(leaves)
         self._pending = {"step": step, "site": site, "loss": loss, "known": known, "scale": scale}
-        self._pending["facts"] = self._probe(graph, site)
+        self._pending["facts"] = self._probe(graph, known, site)
         self._watch = Watch(graph, known.plan, self._guard)
         self._watch.start(seeds)
 
@@ -203,9 +227,9 @@ class Sample:
         sizes, started = watch.stop()
         self._rows.append(self._pending | {"sizes": sizes, "seeds": started})
 
-    def _probe(self, graph: Graph, site: int) -> dict[str, Any]:
+    def _probe(self, graph: Graph, known: Known, site: int) -> dict[str, Any]:
         self._catalogue.observed[site] += 1
-        head = probes.loss_head(graph)
+        head = known.head = known.head or probes.loss_head(graph)
         count = self._catalogue.observed[site]
         full = count <= PROBED_FIRST or count % PROBED_EVERY == 0
         return {
@@ -230,7 +254,8 @@ class Sample:
 
     def step_begins(self, optimizer: Optimizer) -> None:
         parameters = [parameter for parameter in held(optimizer) if parameter.requires_grad and parameter.numel()]
-        self._probes[id(optimizer)] = parameters, UpdateProbe(parameters)
+        if parameters:
+            self._probes[id(optimizer)] = parameters, UpdateProbe(parameters)
 
     def step_ended(self, optimizer: Optimizer) -> None:
         if (found := self._probes.pop(id(optimizer), None)) is not None:
@@ -239,14 +264,13 @@ class Sample:
     def _moved_by_hand(self, leaves: Sequence[Tensor]) -> None:
         """In a loop without an optimizer: compare the weights from here to the end of the step."""
         parameters = [leaf for leaf in leaves if leaf.numel()]
-        self._by_hand = parameters, UpdateProbe(parameters)
+        if parameters:
+            self._by_hand = parameters, UpdateProbe(parameters)
 
     def _keep(self, parameters: Sequence[Tensor], probe: UpdateProbe, rates: dict[int, float]) -> None:
         columns = probe.after()
-        for position, parameter in enumerate(parameters):
-            row = {name: float(values[position]) for name, values in columns.items()}
-            row["rate"] = rates.get(id(parameter), math.nan)
-            self._columns[self._catalogue.roster.number_of(parameter)] = row
+        columns["rate"] = np.array([rates.get(id(parameter), math.nan) for parameter in parameters])
+        self._columns.append(([self._catalogue.roster.number_of(parameter) for parameter in parameters], columns))
 
     # the end
 
@@ -254,19 +278,11 @@ class Sample:
         self.release()
         if self._by_hand is not None and not self._columns and not broken_off:
             self._keep(*self._by_hand, {})
-        writer = self._catalogue.writer
-        writer.begin()
+            if not np.any(self._columns[0][1]["update"]):  # moved by binding their names to new tensors
+                self._columns.clear()
         if self.naming is not None and (self._passes or broken_off):
             self._finish_naming(step)
-        self._catalogue.write()
-        for row in self._rows:
-            known: Known = row["known"]
-            facts = facts_of(seeds=row["seeds"], scale=row["scale"], **row["facts"])
-            keys = known.plan.keys
-            writer.observed(row["step"], row["site"], known.number, row["loss"], row["sizes"], keys, facts)
-        if self._columns:
-            writer.updates(step, self._table())
-        writer.commit()
+        self._catalogue.keep(self._rows, step, self._table() if self._columns else None)
 
     def _finish_naming(self, step: int) -> None:
         assert self.naming is not None
@@ -277,15 +293,13 @@ class Sample:
         for facts in cuts_told(self.naming, self._catalogue.roster, self._reached, self._cuts):
             self._catalogue.writer.event(Event(step, "cut", facts))
 
-    def _table(self) -> dict[str, Sequence[float]]:
-        count = len(self._catalogue.roster.parameters)
-        table = {name: np.full(count, np.nan) for name in COLUMNS}
-        for number, row in self._columns.items():
-            for name, value in row.items():
-                table[name][number] = value
-        for number, size in self._carried.items():
-            table["carried"][number] = size
-        return {name: values.tolist() for name, values in table.items()}
+    def _table(self) -> dict[str, NDArray[np.float64]]:
+        table = {name: np.full(len(self._catalogue.roster.parameters), np.nan) for name in UPDATE_COLUMNS}
+        for numbers, columns in self._columns:
+            for name, values in columns.items():
+                table[name][numbers] = values
+        table["carried"][[*self._carried]] = [*self._carried.values()]
+        return table
 
 
 def _rates(optimizer: Optimizer) -> dict[int, float]:

@@ -252,7 +252,6 @@ class Session:
         sample.end(self.step, broken_off)
         self._fetch_losses()
         self._seen += 1
-        self._flush()
         cost = self._guard.spent - sample.before + perf_counter() - began
         if self._durations:
             cost = max(cost, perf_counter() - self._step_began - statistics.median(self._durations))
@@ -262,6 +261,7 @@ class Session:
         self._writer.begin()
         self._writer.sites([*self._sites])
         self._writer.losses(self._losses)
+        self._catalogue.write()
         self._writer.meta(steps=self.step, passes=self.passes)
         self._writer.commit()
         self._losses.clear()

@@ -1,9 +1,11 @@
-"""A fixed strided subsample of many tensors, as one flat tensor."""
+"""A fixed strided subsample of many tensors, as one flat array."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,41 +14,50 @@ from torch import Tensor
 
 __all__ = ["ENTRIES", "entries", "flat", "segment_norms", "segment_sums"]
 
-ENTRIES = 2048
-"""Looked at of each tensor: a norm estimated from them has a relative error of about 1.6 %."""
+ENTRIES = 1024
+"""Looked at of each tensor: a norm estimated from them has a relative error of about 2.2 %."""
 
 
 def entries(tensor: Tensor) -> Tensor:
     """At most `ENTRIES` entries at a fixed stride that walks through all columns. Shape (n,)."""
-    line = tensor.detach().reshape(-1)
-    if line.numel() <= ENTRIES:
-        return line
-    stride = -(-line.numel() // ENTRIES)
-    while math.gcd(stride, tensor.shape[-1]) > 1:
+    count = tensor.numel()
+    stride = 1 if count <= ENTRIES else _stride(count, tensor.shape[-1])
+    if tensor.is_contiguous():
+        return tensor.as_strided((-(-count // stride),), (stride,))
+    return tensor.reshape(-1)[::stride]
+
+
+@lru_cache(maxsize=4096)
+def _stride(count: int, columns: int) -> int:
+    stride = -(-count // ENTRIES)
+    while math.gcd(stride, columns) > 1:
         stride += 1
-    return line[::stride]
+    return stride
 
 
 def flat(parts: Sequence[Tensor]) -> NDArray[np.float64]:
     """All parts end to end, on the host; one transfer a device and dtype."""
-    groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
-    for position, part in enumerate(parts):
-        groups.setdefault((part.device, part.dtype), []).append(position)
+    kinds = [(part.device, part.dtype) for part in parts]
+    if len(set(kinds)) == 1:
+        joined: NDArray[np.float64] = torch.cat([*parts]).to("cpu", torch.float64).numpy()
+        return joined
     found: list[NDArray[np.float64]] = [np.empty(0)] * len(parts)
-    for positions in groups.values():
+    for kind in set(kinds):
+        positions = [p for p, other in enumerate(kinds) if other == kind]
         joined = torch.cat([parts[p] for p in positions]).to("cpu", torch.float64).numpy()
         for p, piece in zip(positions, np.split(joined, np.cumsum([parts[p].numel() for p in positions])[:-1]), strict=True):
             found[p] = piece
     return np.concatenate(found) if found else np.empty(0)
 
 
-def segment_sums(values: NDArray[np.float64], lengths: Sequence[int]) -> NDArray[np.float64]:
-    """The sum of each stretch of `lengths` values."""
-    ends = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    return np.array([values[a:b].sum() for a, b in zip(ends[:-1], ends[1:], strict=True)], dtype=np.float64)
+def segment_sums(values: NDArray[Any], lengths: Sequence[int]) -> NDArray[np.float64]:
+    """The sum of each stretch of `lengths` values, none of them empty."""
+    starts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
+    return np.add.reduceat(values, starts, dtype=np.float64) if len(lengths) else np.empty(0)
 
 
 def segment_norms(values: NDArray[np.float64], lengths: Sequence[int], sizes: Sequence[int]) -> NDArray[np.float64]:
     """The norm of each tensor of `sizes` entries, estimated from the `lengths` entries that stand for it."""
-    ratio = np.array(sizes, dtype=np.float64) / np.maximum(lengths, 1)
-    return np.sqrt(np.maximum(segment_sums(values**2, lengths), 0) * ratio)
+    with np.errstate(all="ignore"):
+        ratio = np.array(sizes, dtype=np.float64) / np.maximum(lengths, 1)
+        return np.sqrt(segment_sums(values * values, lengths) * ratio)

@@ -10,9 +10,7 @@ from torch import Tensor
 
 from undertow.observe.subsample import entries, flat, segment_norms, segment_sums
 
-__all__ = ["COLUMNS", "UpdateProbe", "carried"]
-
-COLUMNS = ("weight", "gradient", "update", "lost", "carried", "silent", "rate")
+__all__ = ["UpdateProbe", "carried"]
 
 
 class UpdateProbe:
@@ -20,6 +18,7 @@ class UpdateProbe:
 
     def __init__(self, parameters: Sequence[Tensor]):
         self._parameters = parameters
+        self._places = [parameter.data_ptr() for parameter in parameters]
         self._views = [entries(parameter) for parameter in parameters]
         self._lengths = [view.numel() for view in self._views]
         self._sizes = [parameter.numel() for parameter in parameters]
@@ -28,22 +27,31 @@ class UpdateProbe:
 
     def after(self) -> dict[str, NDArray[np.float64]]:
         """What changed since this probe was made: columns of `Updates`, one entry a parameter."""
-        change = flat([entries(parameter) for parameter in self._parameters]) - self._weights
+        change = flat(self._views_now()) - self._weights
         asked = self._gradients != 0
-        lost = segment_sums(((change == 0) & asked).astype(np.float64), self._lengths)
-        silent = segment_sums((~asked).astype(np.float64), self._lengths)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        lost = segment_sums((change == 0) & asked, self._lengths)
+        moved = segment_sums(asked, self._lengths)
+        with np.errstate(all="ignore"):
             return {
                 "weight": segment_norms(self._weights, self._lengths, self._sizes),
                 "gradient": segment_norms(self._gradients, self._lengths, self._sizes),
                 "update": segment_norms(change, self._lengths, self._sizes),
-                "lost": lost / (np.array(self._lengths) - silent),
-                "silent": silent / np.array(self._lengths),
+                "lost": lost / moved,
+                "silent": 1 - moved / np.array(self._lengths),
             }
+
+    def _views_now(self) -> list[Tensor]:
+        """The same views, anew where a parameter was given other memory, or where a view was a copy."""
+        return [
+            view if parameter.data_ptr() == place == view.data_ptr() else entries(parameter)
+            for parameter, place, view in zip(self._parameters, self._places, self._views, strict=True)
+        ]
 
 
 def carried(parameters: Sequence[Tensor]) -> NDArray[np.float64]:
     """The norm of what each parameter's `.grad` holds now; 0 where it holds nothing."""
+    if not parameters:
+        return np.empty(0)
     lengths = [entries(parameter).numel() for parameter in parameters]
     norms = segment_norms(_gradients(parameters, lengths), lengths, [parameter.numel() for parameter in parameters])
     return np.nan_to_num(norms, nan=0.0, posinf=np.inf)
@@ -51,8 +59,11 @@ def carried(parameters: Sequence[Tensor]) -> NDArray[np.float64]:
 
 def _gradients(parameters: Sequence[Tensor], lengths: Sequence[int]) -> NDArray[np.float64]:
     """The subsampled gradients, `nan` for parameters that have none or a sparse one."""
-    dense = [parameter.grad is not None and not parameter.grad.is_sparse for parameter in parameters]
-    present = flat([entries(p.grad) for p, has in zip(parameters, dense, strict=True) if has and p.grad is not None])
+    grads = [parameter.grad for parameter in parameters]
+    dense = [grad is not None and not grad.is_sparse for grad in grads]
+    present = flat([entries(grad) for grad, has in zip(grads, dense, strict=True) if has and grad is not None])
+    if all(dense):
+        return present
     found = np.full(sum(lengths), np.nan)
     found[np.repeat(np.array(dense, dtype=bool), np.array(lengths, dtype=np.int64))] = present
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
@@ -46,11 +48,11 @@ class Watch:
         for index, node in enumerate(self.graph.nodes):
             if not self.plan.measures(index):
                 continue
+            hook = self._hook(index)
             if type(node) is ACCUMULATE_GRAD:
-                handle = node.register_prehook(partial(self._leaf, index))
+                self._handles.append(node.register_prehook(partial(hook, ())))
             else:
-                handle = node.register_hook(partial(self._node, index))
-            self._handles.append(handle)
+                self._handles.append(node.register_hook(hook))
 
     def stop(self) -> tuple[dict[int, float], list[float]]:
         """The norms by the plan's keys, and those of the seeds."""
@@ -62,8 +64,21 @@ class Watch:
             handle.remove()
         self._handles.clear()
 
-    def _node(self, index: int, contributions: Sequence[Any], cotangents: Sequence[Any]) -> None:
-        self.guard.inside_pass(self.recorder.saw, index, contributions, cotangents)
+    def _hook(self, index: int) -> Callable[[Sequence[Any], Sequence[Any]], None]:
+        """What PyTorch calls once the node has run. Nothing here may take long: there are hundreds a pass."""
+        saw, guard = self.recorder.saw, self.guard
+        users_modes = torch._C._len_torch_dispatch_stack
 
-    def _leaf(self, index: int, cotangents: Sequence[Any]) -> None:
-        self.guard.inside_pass(self.recorder.saw, index, (), cotangents)
+        def hook(contributions: Sequence[Any], cotangents: Sequence[Any]) -> None:
+            if guard.broken or users_modes():
+                guard.inside_pass(saw, index, contributions, cotangents)
+                return
+            began = perf_counter()
+            try:
+                saw(index, contributions, cotangents)
+            except Exception as fault:
+                guard.fail(fault)
+            finally:
+                guard.spent += perf_counter() - began
+
+        return hook

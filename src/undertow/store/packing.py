@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from undertow.engine.graph import Edge, Operation, Topology
 
 __all__ = [
+    "pack_columns",
     "pack_facts",
     "pack_floats",
     "pack_sizes",
     "pack_topology",
+    "unpack_columns",
     "unpack_facts",
     "unpack_floats",
     "unpack_sizes",
@@ -56,6 +58,19 @@ def unpack_sizes(blob: bytes) -> dict[int, float]:
     with np.errstate(over="ignore"):
         values = 10.0**logarithms
     return {key: float(value) for key, value in enumerate(values) if value != 0}
+
+
+def pack_columns(columns: Sequence[NDArray[np.float64]]) -> bytes:
+    """Columns of numbers from 0 up, of one length, kept as logarithms for the same reason."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pack_floats(np.log10(np.stack(columns)).ravel())
+
+
+def unpack_columns(blob: bytes, count: int) -> NDArray[np.float64]:
+    """One row a column."""
+    with np.errstate(over="ignore"):
+        values: NDArray[np.float64] = (10.0 ** unpack_floats(blob)).reshape(count, -1)
+    return values
 
 
 def pack_topology(topology: Topology) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from undertow.engine.flow import Flow
 
 __all__ = [
+    "UPDATE_COLUMNS",
     "Activation",
     "Event",
     "InputScale",
@@ -213,6 +214,10 @@ class Updates:
     carried: Floats
     silent: Floats
     rate: Floats
+
+
+UPDATE_COLUMNS = tuple(column.name for column in fields(Updates) if column.name != "step")
+"""What is measured of each parameter at a step, in the order it is stored in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ import numpy as np
 from undertow.engine.flow import Flow
 from undertow.engine.plan import Plan
 from undertow.errors import StoreError
-from undertow.store.packing import unpack_facts, unpack_sizes, unpack_topology
+from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
+    UPDATE_COLUMNS,
     Activation,
     Event,
     InputScale,
@@ -127,8 +128,8 @@ class Run:
         """What the sampled optimizer steps did. Early ones are padded: parameters met later are `nan` in them."""
         found = []
         for step, blob in self._rows("SELECT step, facts FROM updates ORDER BY step"):
-            columns = {name: np.array(values, dtype=np.float64) for name, values in unpack_facts(blob).items()}
-            found.append(Updates(step, **{name: self._padded(values) for name, values in columns.items()}))
+            columns = unpack_columns(blob, len(UPDATE_COLUMNS))
+            found.append(Updates(step, *[self._padded(column) for column in columns]))
         return found
 
     @cached_property

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.engine.graph import Topology
 from undertow.errors import StoreError
-from undertow.store.packing import pack_facts, pack_sizes, pack_topology
-from undertow.store.records import Activation, Event, InputScale, LossHead, OptimizerState, Parameter, Target
+from undertow.store.packing import pack_columns, pack_facts, pack_sizes, pack_topology
+from undertow.store.records import UPDATE_COLUMNS, Activation, Event, InputScale, LossHead, OptimizerState, Parameter, Target
 
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
 
@@ -90,9 +91,10 @@ class Writer:
         rows = [(n, json.dumps(asdict(optimizer), default=str)) for n, optimizer in enumerate(optimizers)]
         self._db.executemany("INSERT OR REPLACE INTO optimizers VALUES (?, ?)", rows)
 
-    def updates(self, step: int, columns: Mapping[str, Sequence[float]]) -> None:
-        facts = {name: [_number(float(f"{value:.6g}")) for value in values] for name, values in columns.items()}
-        self._db.execute("INSERT OR REPLACE INTO updates VALUES (?, ?)", (step, pack_facts(facts)))
+    def updates(self, step: int, columns: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> None:
+        """The columns of `Updates`, one entry a parameter."""
+        packed = pack_columns([np.asarray(columns[name], dtype=np.float64) for name in UPDATE_COLUMNS])
+        self._db.execute("INSERT OR REPLACE INTO updates VALUES (?, ?)", (step, packed))
 
     def event(self, event: Event) -> None:
         self._db.execute("INSERT INTO events VALUES (?, ?, ?)", (event.step, event.kind, json.dumps(event.facts)))

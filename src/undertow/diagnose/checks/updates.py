@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.signal import _common
+from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.table import Found, diagnosis
 
 __all__: list[str] = []
@@ -169,7 +169,8 @@ def gradients_never_zeroed(case: Case) -> Found:
     Zero the gradients after each step.
     """
     steps = [u for u in case.run.updates if u.step > case.start and np.isfinite(u.carried).any()]
-    piled = [bool((np.nan_to_num(u.carried[np.isfinite(u.update)]) > 0).mean() > 0.5) for u in steps]
+    stepped = [np.isfinite(u.update) for u in steps]
+    piled = [bool((u.carried[s] > 0).mean() > 0.5) for u, s in zip(steps, stepped, strict=True) if s.any()]
     if len(piled) < 2 or np.mean(piled) < 0.5:
         return
     yield {"share": float(np.mean(piled)), "steps": len(piled), "harm": case.harm(1.0, 0.9, 0.7)}
@@ -212,7 +213,7 @@ def parameters_not_held(case: Case) -> Found:
             "Make them nn.Parameter, or modules kept as attributes or in an nn.ModuleList: parameters() misses them."
         )
     yield {
-        "module": _common([p.module for p in loose]),
+        "module": common_module([p.module for p in loose]),
         "count": len(loose),
         "parameters": [p.name for p in loose[:20]],
         "share": sum(p.size for p in loose) / sum(p.size for p in [*loose, *held]),

@@ -1,0 +1,63 @@
+"""Reading the loss head: what stands between the loss and the last operation that has parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from undertow.diagnose.case import Case
+from undertow.store import Pass
+
+__all__ = ["VIEWS", "below", "distinct", "names_in", "place"]
+
+VIEWS = frozenset(
+    {
+        "AliasBackward0",
+        "CloneBackward0",
+        "ExpandBackward0",
+        "IndexBackward0",
+        "PermuteBackward0",
+        "ReshapeAliasBackward0",
+        "SelectBackward0",
+        "SliceBackward0",
+        "SqueezeBackward0",
+        "SqueezeBackward1",
+        "ToCopyBackward0",
+        "TransposeBackward0",
+        "UnsafeViewBackward0",
+        "UnsqueezeBackward0",
+        "ViewBackward0",
+    }
+)
+
+
+def names_in(observed: Pass) -> list[str]:
+    return [op.name for op in observed.flow.topology.operations]
+
+
+def below(observed: Pass, index: int, through: frozenset[str] = VIEWS) -> Iterator[int]:
+    """The operations whose outputs an operation works on, seen through views."""
+    operations = observed.flow.topology.operations
+    for edge in observed.flow.topology.edges:
+        if edge.sender == index:
+            if operations[edge.receiver].name in through:
+                yield from below(observed, edge.receiver, through)
+            else:
+                yield edge.receiver
+
+
+def place(case: Case, observed: Pass, index: int) -> dict[str, str]:
+    operation = observed.flow.topology.operations[index]
+    return {
+        "module": operation.module or case.module_of(observed, index),
+        "operation": operation.name,
+        "source": operation.source,
+    }
+
+
+def distinct(case: Case) -> Iterator[Pass]:
+    """One pass of each graph, of every site."""
+    seen = set()
+    for observed in case.run.passes:
+        if id(observed.flow.plan) not in seen:
+            seen.add(id(observed.flow.plan))
+            yield observed

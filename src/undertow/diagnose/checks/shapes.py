@@ -1,0 +1,103 @@
+"""Shapes of output and target that a loss accepts and should not: read off the graph."""
+
+from __future__ import annotations
+
+import math
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks.head import distinct, place
+from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Pass
+
+__all__: list[str] = []
+
+COMPARISONS = frozenset(
+    {"HuberLossBackward0", "L1LossBackward0", "MseLossBackward0", "SmoothL1LossBackward0", "SubBackward0"}
+)
+
+
+@diagnosis(
+    "UT403",
+    "single-output-cross-entropy",
+    message="a softmax over one output is always 1: the loss is a constant and its gradient exactly 0",
+    advice="Use one output with BCEWithLogitsLoss, or as many outputs as there are classes.",
+    explains=("UT101", "UT103", "UT201", "UT302", "UT401", "UT404", "UT701"),
+    source="by definition of the softmax",
+)
+def single_output_cross_entropy(case: Case) -> Found:
+    """A softmax, or cross-entropy, over a single output.
+
+    ## What it means
+    A softmax over one number is 1 whatever the number is. No gradient comes out of it.
+
+    ## When it is harmless
+    Never, before a loss.
+
+    ## What to do
+    For two classes: one output and BCEWithLogitsLoss, or two outputs and CrossEntropyLoss.
+    """
+    for observed in distinct(case):
+        for index, size in observed.head.softmax_sizes.items():
+            if size == 1 and observed.flow.topology.operations[index].shapes[0][:1] != (1,):
+                yield place(case, observed, index) | {"outputs": 1, "harm": 1.0}
+                return
+
+
+@diagnosis(
+    "UT404",
+    "target-broadcast",
+    message="output {output} and target broadcast to {shape}: each output is compared with every target of the batch",
+    advice="Give both the same shape, for instance target.unsqueeze(1) or output.squeeze(1){at}.",
+    explains=("UT101", "UT201", "UT301", "UT302", "UT701"),
+    source="PyTorch's warning on mse_loss with differing sizes",
+)
+def target_broadcast(case: Case) -> Found:
+    """Output and target of shapes (N, 1) and (N,), which broadcast to (N, N).
+
+    ## What it means
+    Each prediction is pulled towards the mean of all targets: the network learns to answer that mean.
+
+    ## When it is harmless
+    Where all pairs are wanted, as in ranking and contrastive losses: then both sides come from the network,
+    and it is not reported.
+
+    ## What to do
+    Make the shapes equal.
+    """
+    for observed in distinct(case):
+        topology = observed.flow.topology
+        for edge in topology.edges:
+            sender, receiver = topology.operations[edge.sender], topology.operations[edge.receiver]
+            if edge.sender not in observed.head.operations or not _is_outer(sender.shapes, receiver.shapes[edge.slot]):
+                continue
+            if (sender.name in COMPARISONS and sum(e.sender == edge.sender for e in topology.edges) == 1) or (
+                sender.name == "ExpandBackward0" and _compared(observed, edge.sender)
+            ):
+                shape = sender.shapes[0]
+            else:
+                continue
+            yield place(case, observed, edge.sender) | {
+                "output": _size(receiver.shapes[edge.slot]),
+                "shape": _size(shape),
+                "harm": 1.0,
+            }
+            return
+
+
+def _is_outer(outputs: tuple[tuple[int, ...], ...], given: tuple[int, ...]) -> bool:
+    """Whether a tensor of N entries became one of N by N."""
+    entries = math.prod(given)
+    return entries > 1 and bool(outputs) and len(outputs[0]) >= 2 and outputs[0][-2:] == (entries, entries)
+
+
+def _compared(observed: Pass, index: int) -> bool:
+    topology = observed.flow.topology
+    senders = [edge.sender for edge in topology.edges if edge.receiver == index]
+    return any(
+        topology.operations[sender].name in COMPARISONS and sum(edge.sender == sender for edge in topology.edges) == 1
+        for sender in senders
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
