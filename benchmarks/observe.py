@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 import undertow
 from benchmarks.models import MODELS, Task
 
-SECONDS = 20.0
+SECONDS = float(os.environ.get("SECONDS", "20"))
 FEWEST = 5
 BURST = 0.25
 """Seconds of steps that one way runs at a time: long enough to settle, short enough to meet the same weather."""

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from undertow.diagnose import Review, review
 from undertow.errors import StoreError
+from undertow.observe.attach import refuse_a_second
 from undertow.observe.sampler import Sampler
 from undertow.observe.session import Session
 from undertow.store import Run
@@ -112,9 +113,11 @@ def observe(
         A context manager; its `review()` gives the verdict.
 
     Raises:
+        UndertowError: The program is being observed already.
         StoreError: The folder cannot be written, or holds a run already.
         ValueError: A budget or interval that is none.
     """
+    refuse_a_second()
     sampler = Sampler(budget, every, frozenset(focus))
     writer = Writer(Path(store) if store is not None else new_folder(Path(sys.argv[0]).stem or "session"))
     writer.meta(

@@ -48,6 +48,9 @@ TOPICS = (
     "unseen_sick_data",
     "unseen_healthy_tabular",
     "unseen_healthy_images",
+    "unseen_healthy_sequences",
+    "unseen_healthy_unusual",
+    "unseen_healthy_more",
 )
 SPLITS = ("build", "judge", "unseen")
 MARKER = "# <- fault"

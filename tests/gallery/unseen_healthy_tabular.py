@@ -159,7 +159,7 @@ def loss_of_a_hundred_millionth():
 
 
 @healthy(split="unseen", odd="each gradient is clipped to a norm of 0.2, nearly always")
-def clipped_every_step():
+def clipped_to_a_fifth():
     torch.manual_seed(9)
     x, y = cancer()
     net = nn.Sequential(nn.Linear(30, 16), nn.Tanh(), nn.Linear(16, 2))

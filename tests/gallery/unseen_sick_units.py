@@ -173,13 +173,13 @@ def steep_tanh():
     "UT202",
     module=("encode", "encode.0", "encode.1", "encode.2", "encode.3"),
     split="unseen",
-    note="sigmoid code, weights of std 10",
+    note="tanh code, weights of std 10",
 )
 def code_of_large_weights():
     class Compressor(nn.Module):
         def __init__(self):
             super().__init__()
-            self.encode = nn.Sequential(nn.Linear(64, 32), nn.Sigmoid(), nn.Linear(32, 8), nn.Sigmoid())
+            self.encode = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 8), nn.Tanh())
             self.decode = nn.Sequential(nn.Linear(8, 64))
             for layer in (self.encode[0], self.encode[2]):
                 nn.init.normal_(layer.weight, 0, 10)

@@ -60,4 +60,5 @@ class Guard:
 
 
 def _strict() -> bool:
-    return os.environ.get("UNDERTOW_STRICT", "") == "1" or "PYTEST_CURRENT_TEST" in os.environ
+    asked = os.environ.get("UNDERTOW_STRICT", "")
+    return asked == "1" or (asked != "0" and "PYTEST_CURRENT_TEST" in os.environ)

@@ -23,7 +23,7 @@ __all__ = ["Names", "Naming"]
 class Names:
     """Module and line of each operation of one graph, kept apart from the graph so that names can still change."""
 
-    def __init__(self, places: list[Place | None], sources: list[str], leaves: dict[int, Any]):
+    def __init__(self, places: list[Place | None], sources: list[str], leaves: dict[int, int]):
         self.places = places
         self.sources = sources
         self.leaves = leaves
@@ -33,7 +33,7 @@ class Names:
         """The topology with these names."""
 
         def named(index: int, operation: Operation) -> Operation:
-            leaf = roster.name_of(self.leaves[index]) if index in self.leaves else ""
+            leaf = roster.name_at(self.leaves[index]) if index in self.leaves else ""
             place = self.places[index]
             module = roster.path(place) if place is not None else leaf.rpartition(".")[0]
             return replace(operation, module=module, source=self.sources[index], leaf=leaf)
@@ -86,7 +86,7 @@ class Naming:
         starts = [bracket[0] for bracket in ordered]
         places: list[Place | None] = []
         sources = []
-        leaves = dict(graph.leaves())
+        leaves = {index: self._roster.number_of(leaf) for index, leaf in graph.leaves()}
         for index, node in enumerate(graph.nodes):
             places.append(None if index in leaves else _innermost(ordered, starts, node._sequence_nr()))
             sources.append(source_in_traceback(node.metadata.get("traceback_", [])))

@@ -46,6 +46,7 @@ class Roster:
         self.parameters: list[weakref.ref[Tensor]] = []
         self._optimizers: list[weakref.ref[Optimizer]] = []
         self.optimizers: list[OptimizerState] = []
+        self._held: list[int] = []
         self._places: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._numbers: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._labelled: dict[str, int] = {}
@@ -220,9 +221,13 @@ class Roster:
             number = len(self._optimizers)
             self._optimizers.append(weakref.ref(optimizer))
             self.optimizers.append(state)
+            self._held.append(0)
         self.optimizers[number] = state
-        for tensor in held(optimizer):
-            self._shapes[self.number_of(tensor)]["optimizer"] = number
+        tensors = [*held(optimizer)]
+        if len(tensors) != self._held[number]:
+            self._held[number] = len(tensors)
+            for tensor in tensors:
+                self._shapes[self.number_of(tensor)]["optimizer"] = number
         return number
 
     # the table

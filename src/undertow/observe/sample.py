@@ -82,9 +82,9 @@ class Catalogue:
         self.namings += 1
         return Naming(self.roster, guard, at_once=self.at_once)
 
-    def find(self, graph: Graph) -> Known:
-        """What is known of a graph."""
-        key = graph.signature(), *[self.roster.number_of(leaf) for _, leaf in graph.leaves()]
+    def find(self, graph: Graph, leaves: Sequence[Tensor]) -> Known:
+        """What is known of a graph with these leaves."""
+        key = graph.signature(), *map(self.roster.number_of, leaves)
         if key not in self._known:
             topology = graph.topology()
             self._known[key] = Known(len(self._known), topology, Plan(topology))
@@ -93,9 +93,7 @@ class Catalogue:
     def name(self, graph: Graph, known: Known, naming: Naming | None) -> None:
         """Learn a graph's names from a step that was watched for them, or from a graph of the same structure."""
         structure = graph.structure()
-        leaves = dict(graph.leaves())
-        for leaf in leaves.values():
-            self.roster.number_of(leaf)
+        leaves = {index: self.roster.number_of(leaf) for index, leaf in graph.leaves()}
         if naming is not None:
             known.names = self._names[structure] = naming.names(graph)
         elif structure in self._names:
@@ -132,7 +130,7 @@ class Catalogue:
         graph = graph_behind(outputs)
         if graph is None:
             return
-        known = self.find(graph)
+        known = self.find(graph, [leaf for _, leaf in graph.leaves()])
         if known.names is None or naming is not None:
             self.name(graph, known, naming)
         assert known.names is not None
@@ -204,7 +202,7 @@ class Sample:
         if not self._catalogue.roster.knows(leaves):
             self._catalogue.roster.meet_locals(None)
             self._catalogue.roster.meet_holders(leaves)
-        known = self._catalogue.find(graph)
+        known = self._catalogue.find(graph, leaves)
         if self.naming is not None or known.names is None:
             self._catalogue.name(graph, known, self.naming)
         self._reached.update(map(id, leaves))

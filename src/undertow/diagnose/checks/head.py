@@ -5,29 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from undertow.diagnose.case import Case
+from undertow.engine.plan import ISOMETRIES
 from undertow.store import Pass
 
 __all__ = ["VIEWS", "below", "distinct", "names_in", "place"]
 
-VIEWS = frozenset(
-    {
-        "AliasBackward0",
-        "CloneBackward0",
-        "ExpandBackward0",
-        "IndexBackward0",
-        "PermuteBackward0",
-        "ReshapeAliasBackward0",
-        "SelectBackward0",
-        "SliceBackward0",
-        "SqueezeBackward0",
-        "SqueezeBackward1",
-        "ToCopyBackward0",
-        "TransposeBackward0",
-        "UnsafeViewBackward0",
-        "UnsqueezeBackward0",
-        "ViewBackward0",
-    }
-)
+VIEWS = ISOMETRIES | {"ExpandBackward0", "IndexBackward0", "ToCopyBackward0"}
+"""Operations that hand on what they are given, entry by entry."""
 
 
 def names_in(observed: Pass) -> list[str]:

@@ -1,0 +1,51 @@
+"""Law 2: observing keeps within the share of time that it was given."""
+
+from __future__ import annotations
+
+import pytest
+
+from undertow.observe import Sampler
+from undertow.observe.sampler import CREDIT
+
+
+def simulate(sampler: Sampler, steps: int, step: float, cost: float) -> tuple[float, list[int]]:
+    """Seconds that observing took in all, and the steps that were observed, on a clock that is made up."""
+    elapsed = spent = 0.0
+    seen = []
+    for number in range(steps):
+        if sampler.wants(number, elapsed):
+            sampler.observed(number, cost)
+            spent += cost
+            elapsed += cost
+            seen.append(number)
+        elapsed += step
+    return spent, seen
+
+
+@pytest.mark.parametrize("budget", [0.003, 0.01, 0.1])
+@pytest.mark.parametrize("cost", [0.001, 0.01, 0.1])
+def test_the_share_of_time_holds(budget: float, cost: float) -> None:
+    spent, seen = simulate(Sampler(budget), 20_000, 0.01, cost)
+    assert spent <= budget * 20_000 * 0.01 * 1.02 + CREDIT + 3 * cost
+    assert len(seen) >= 3
+
+
+def test_samples_go_on_to_the_end_of_a_long_run() -> None:
+    _, seen = simulate(Sampler(), 20_000, 0.01, 0.01)
+    assert seen[-1] > 19_000
+
+
+def test_every_and_focus_do_not_ask_what_it_costs() -> None:
+    assert simulate(Sampler(every=7), 30, 0.01, 1.0)[1] == [0, 7, 14, 21, 28]
+    assert 17 in simulate(Sampler(focus=frozenset({17})), 30, 0.01, 1.0)[1]
+
+
+@pytest.mark.parametrize("budget", [0, -1, 1.5])
+def test_a_budget_that_is_no_share_is_refused(budget: float) -> None:
+    with pytest.raises(ValueError, match="not a share of time"):
+        Sampler(budget)
+
+
+def test_an_interval_of_no_steps_is_refused() -> None:
+    with pytest.raises(ValueError, match="every=0"):
+        Sampler(every=0)
