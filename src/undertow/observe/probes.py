@@ -199,7 +199,7 @@ def _target(index: int, node: Any, wanted: Tensor, whole: bool) -> Target:
         broadcast=any(s == 0 and n > 1 for s, n in zip(wanted.stride(), wanted.shape, strict=True)),
         counts=_counts(wanted, value) if classes else (),
         mean=float(values.mean()) if not classes else 0.0,
-        variance=float(values.var(0, correction=0).mean()) if not classes else 0.0,
+        variance=float(values.var(0).mean()) if not classes and len(values) > 1 else 0.0,
         normalised=_log_total(node, value) if value is not None else 0.0,
         whole=whole,
     )

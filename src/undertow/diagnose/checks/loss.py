@@ -21,6 +21,11 @@ NOT_PROBABILITIES = frozenset(
     {"AddmmBackward0", "BmmBackward0", "ConvolutionBackward0", "EluBackward0", "GeluBackward0", "HardtanhBackward0",
      "LeakyReluBackward0", "MmBackward0", "ReluBackward0", "SiluBackward0", "SoftplusBackward0", "TanhBackward0"}
 )  # fmt: skip
+NOT_LOG_PROBABILITIES = NOT_PROBABILITIES | {"SigmoidBackward0", "SoftmaxBackward0"}
+PICKS = frozenset({"GatherBackward0", "IndexBackward0"})
+LINEAR = frozenset(
+    {"DivBackward0", "MeanBackward0", "MeanBackward1", "MulBackward0", "NegBackward0", "SumBackward0", "SumBackward1"}
+)
 
 
 @diagnosis(
@@ -52,7 +57,7 @@ def loss_activation_twice(case: Case) -> Found:
         names = names_in(observed)
         for outer in observed.head.operations:
             for inner in below(observed, outer) if names[outer] in APPLIES else ():
-                if names[inner] in SQUASHING:
+                if squash := _squash(observed, inner):
                     classes = observed.head.softmax_sizes.get(outer, 2)
                     floor = (
                         math.log(math.e + classes - 1) - 1
@@ -60,12 +65,20 @@ def loss_activation_twice(case: Case) -> Found:
                         else math.log1p(1 / math.e)
                     )
                     yield place(case, observed, inner) | {
-                        "squash": SQUASHING[names[inner]],
+                        "squash": squash,
                         "loss": names[outer],
                         "floor": floor,
                         "harm": 0.95,
                     }
                     return
+
+
+def _squash(observed: Pass, index: int) -> str:
+    """The squashing function that an operation is, or is the last part of; empty for none."""
+    names = names_in(observed)
+    if names[index] == "ExpBackward0" and {names[inner] for inner in below(observed, index)} == {"LogSoftmaxBackward0"}:
+        return "softmax"
+    return SQUASHING.get(names[index], "")
 
 
 @diagnosis(
@@ -99,6 +112,8 @@ def loss_activation_missing(case: Case) -> Found:
                 facts = _not_log_probabilities(observed, index)
             elif names[index] == "BinaryCrossEntropyBackward0":
                 facts = _not_probabilities(observed, index)
+            elif names[index] in PICKS and case.outcome.last < 0:
+                facts = _picked_scores(observed, index)
             elif names[index] == "SubBackward0" and case.outcome.last < 0:
                 facts = _divergence_below_zero(observed, index)
             else:
@@ -135,6 +150,21 @@ def _not_probabilities(observed: Pass, index: int) -> dict[str, str] | None:
     }
 
 
+def _picked_scores(observed: Pass, index: int) -> dict[str, str] | None:
+    """A likelihood written by hand: the entry of the right class, of scores that nothing normalised."""
+    names = names_in(observed)
+    linear = all(names[i] in LINEAR | PICKS | VIEWS for i in observed.head.operations)
+    if not linear or not {names[inner] for inner in below(observed, index)} <= NOT_LOG_PROBABILITIES:
+        return None
+    return {
+        "loss": "the negative log-likelihood written here",
+        "expects": "log-probabilities",
+        "producer": _said(observed, index),
+        "missing": "log-softmax",
+        "gap": "the loss is linear in the scores, and fell below 0",
+    }
+
+
 def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
     """A Kullback-Leibler divergence (t · log t − t · input, summed), which cannot be below 0 for log-probabilities."""
     names = names_in(observed)
@@ -143,7 +173,7 @@ def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
     if (
         len(products) != 1
         or len(edges) != 2
-        or not {names[inner] for inner in below(observed, products[0])} <= NOT_PROBABILITIES
+        or not {names[inner] for inner in below(observed, products[0])} <= NOT_LOG_PROBABILITIES
     ):
         return None
     return {

@@ -47,16 +47,18 @@ def vanishing_gradient(case: Case) -> Found:
 
     ## When it is harmless
     Optimizers that divide by the gradient's own size (Adam, RMSprop) can train through several decades: where
-    the loss falls, this is a remark.
+    the loss falls far, this is a remark. A recurrence may forget what its task does not ask it to keep.
 
     ## What to do
     It depends on what took the decades: saturating activations (use ReLU-like ones), weights too small for the
     width (He or Xavier initialisation), depth without skips or normalisation (add them), many time steps (gates).
     """
     for onset, observed in moments(case):
-        found = _vanished(case, observed) or _forgotten(case, observed) or _silenced(case, observed)
-        if found:
+        if found := _vanished(case, observed) or _silenced(case, observed):
             yield found | {"onset": onset, "harm": case.harm(1.0, 0.6, 0.2, 0.6)}
+            return
+        if found := _forgotten(case, observed):
+            yield found | {"onset": onset, "harm": case.harm(1.0, 0.6, 0.2)}
             return
 
 
