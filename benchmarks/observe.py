@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,25 @@ def torchmortem_thorough(model: nn.Module, optimizer: Optimizer) -> Iterator[Cal
         yield lambda loss: autopsy.step(loss=float(loss.detach()))
 
 
+@contextmanager
+def neural_observatory(model: nn.Module, optimizer: Optimizer) -> Iterator[Callable[[Any], None]]:
+    from neural_observatory import Observatory, ObservatoryConfig
+
+    every = {"activation_sample_rate": 1, "gradient_sample_rate": 1, "parameter_sample_rate": 1}
+    observatory = Observatory(model, config=ObservatoryConfig(**every, stats_only_mode=True))
+    observatory.watch()
+    steps = count()
+    observatory.step(step=next(steps), epoch=0)
+    yield lambda _: observatory.step(step=next(steps), epoch=0)
+    observatory.stop()
+
+
 WAYS: dict[str, Way] = {"Undertow, every step": ours}
-PEERS: dict[str, Way] = {"W&B watch, log=all": wandb_watch, "torchmortem, thorough": torchmortem_thorough}
+PEERS: dict[str, Way] = {
+    "W&B watch, log=all": wandb_watch,
+    "torchmortem, thorough": torchmortem_thorough,
+    "neural-observatory": neural_observatory,
+}
 
 
 def burst(task: Task, optimizer: Optimizer, way: Way, warm: int = 3) -> float:
@@ -168,7 +186,10 @@ def main() -> None:
         print(f"| {name} | {1e3 * alone:.1f} ms | " + " | ".join(cells) + " |", flush=True)
     runs = [whole_run() for _ in range(3)]
     clock, own = statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
-    print(f"\nWhole run, budget 1 %, 1,000 steps of about 10 ms: {100 * clock:.1f} % by the clock, {100 * own:.1f} % by our account.")
+    print(
+        f"\nWhole run, budget 1 %, 1,000 steps of about 10 ms: "
+        f"{100 * clock:.1f} % by the clock, {100 * own:.1f} % by our account."
+    )
 
 
 if __name__ == "__main__":

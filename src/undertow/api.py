@@ -137,5 +137,7 @@ def new_folder(name: str, below: Path = RUNS) -> Path:
     """A folder for a new run, named after what is run and when."""
     base = below / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     return next(
-        folder for folder in (base, *(base.with_name(f"{base.name}-{n}") for n in range(2, 10000))) if not folder.exists()
+        folder
+        for folder in (base, *(base.with_name(f"{base.name}-{n}") for n in range(2, 10000)))
+        if not folder.exists()
     )

@@ -72,7 +72,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def undertow(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
+    ] = False,
 ) -> None:
     """Watch a training, and be told why its network does not learn."""
 
@@ -80,13 +82,19 @@ def undertow(
 @app.command(context_settings=WORDS)
 def run(
     context: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="[-m] SCRIPT [ARGUMENT …]", help="What to run, as `python` takes it.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="[-m] SCRIPT [ARGUMENT …]", help="What to run, as `python` takes it.")
+    ],
     is_module: Annotated[bool, typer.Option("-m", help="SCRIPT is the name of a module.")] = False,
     budget: Annotated[float, typer.Option(help="Share of the training's time that observing may cost.")] = 0.01,
     every_step: Annotated[bool, typer.Option("--every-step", help="See each step in full, whatever it costs.")] = False,
-    focus: Annotated[list[int] | None, typer.Option(metavar="STEP", help="See this step in full; may be repeated.")] = None,
+    focus: Annotated[
+        list[int] | None, typer.Option(metavar="STEP", help="See this step in full; may be repeated.")
+    ] = None,
     store: Annotated[Path, typer.Option(metavar="DIR", help="Keep the run below this folder.")] = RUNS,
-    name: Annotated[str, typer.Option(help="Keep it under this name; made from the script and the time otherwise.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Keep it under this name; made from the script and the time otherwise.")
+    ] = "",
     no_report: Annotated[bool, typer.Option("--no-report", help="Print no review and write no report.")] = False,
 ) -> None:
     """Run a training script, watch it, and say why its network does not learn.
@@ -94,11 +102,15 @@ def run(
     Its output, its arguments and its exit status stay its own.
     """
     if not 0 < budget <= 1:
-        raise typer.BadParameter(f"{budget} is not a share of time between 0 and 1, such as 0.01", param_hint="--budget")
+        raise typer.BadParameter(
+            f"{budget} is not a share of time between 0 and 1, such as 0.01", param_hint="--budget"
+        )
     if any(step < 0 for step in focus or ()):
         raise typer.BadParameter("steps are counted from 0", param_hint="--focus")
     if name in {".", ".."} or os.path.basename(name) != name:
-        raise typer.BadParameter(f"{name!r} is not the name of one folder; --store says below which", param_hint="--name")
+        raise typer.BadParameter(
+            f"{name!r} is not the name of one folder; --store says below which", param_hint="--name"
+        )
 
     def start() -> int:
         program = (module if is_module else script)(words[0], words[1:])
@@ -138,10 +150,13 @@ def _told(observation: Observation, reviewed: bool) -> bool:
     except Exception as fault:
         if os.environ.get("UNDERTOW_STRICT") == "1":
             raise
-        console.print(Text(
-            f"undertow: the run is kept in {observation.folder}, but reviewing it failed: {type(fault).__name__}: {fault}\n"
-            f"  This is a fault of Undertow's, not of your script. `undertow report {observation.folder}` shows it in full."
-        ), soft_wrap=True)  # fmt: skip
+        told = (
+            f"undertow: the run is kept in {observation.folder}, but reviewing it failed: "
+            f"{type(fault).__name__}: {fault}\n"
+            "  This is a fault of Undertow's, not of your script. "
+            f"`undertow report {observation.folder}` shows it in full."
+        )
+        console.print(Text(told), soft_wrap=True)
     return True
 
 
@@ -187,8 +202,8 @@ def runs(below: Below = RUNS) -> None:
         except StoreError as error:
             damaged.append(error)
     runs_table(found, Console(highlight=False))
-    for error in damaged:
-        _console().print(Text(f"undertow: {error}"), soft_wrap=True)
+    for damage in damaged:
+        _console().print(Text(f"undertow: {damage}"), soft_wrap=True)
     if damaged:
         raise typer.Exit(1)
 
@@ -203,7 +218,9 @@ def report(
     folder = Path(run) if not (below / run).is_dir() else below / run
     if not folder.is_dir():
         names = ", ".join(folder.name for folder in run_folders(below)) or "none"
-        raise StoreError(f"there is no run {run}\n  Neither a folder of that name, nor one below {below}.\n  Runs there: {names}.")
+        raise StoreError(
+            f"there is no run {run}\n  Neither a folder of that name, nor one below {below}.\n  Runs there: {names}."
+        )
     _review(Run(folder), Console(highlight=False))
     if show:
         webbrowser.open((folder / "report.html").resolve().as_uri())

@@ -104,7 +104,7 @@ def module(name: str, arguments: Sequence[str]) -> Program:
     if not sys.flags.safe_path:
         sys.path[0] = os.getcwd()
     try:
-        _, spec, code = runpy._get_module_details(name)  # type: ignore[attr-defined]
+        _, spec, code = runpy._get_module_details(name, runpy._Error)  # type: ignore[attr-defined]
     except runpy._Error as error:  # type: ignore[attr-defined]
         raise LaunchError(
             f"cannot run the module {name}: {error}\n"

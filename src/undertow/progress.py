@@ -33,16 +33,20 @@ class Progress:
     def __enter__(self) -> Progress:
         if not (sys.stderr is not None and sys.stderr.isatty()):
             return self
-        self._file = open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")  # noqa: SIM115  (closed by stop)
+        self._file = open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
         console = Console(file=self._file, force_terminal=True)
-        self._live = Live(console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 self._watch(stream)
         self._observation.tell(self._draw)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:

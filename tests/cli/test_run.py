@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import undertow
+from undertow.errors import StoreError
 
 TRAIN = """
 import sys, os, pickle, time
@@ -51,7 +52,9 @@ ENDINGS = {
 
 
 def python(*words: str, folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"} | options.pop("env", {})
+    environment = (
+        os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"} | options.pop("env", {})
+    )
     environment.pop("PYTEST_CURRENT_TEST", None)
     return subprocess.run(
         [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, **options
@@ -121,12 +124,20 @@ def test_a_script_that_trains_nothing_is_stored_and_told_so(tmp_path: Path) -> N
     assert json.loads((stored(tmp_path).folder / "review.json").read_text())["verdict"] == "not-applicable"
 
 
+def _has_begun(folder: Path) -> bool:
+    """Whether steps have been stored. A database that is just being made is not one yet."""
+    try:
+        return any(undertow.Run(path.parent).steps > 0 for path in folder.glob("undertow-runs/*/run.db"))
+    except StoreError:
+        return False
+
+
 def break_off(folder: Path, number: int, after: float) -> tuple[int, undertow.Run]:
     (folder / "train.py").write_text(TRAIN)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "STEPS": "100000", "PAUSE": "0.002"}
     command = [sys.executable, "-m", "undertow.cli", "run", "--no-report", "--every-step", "train.py"]
     process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
-    while not [*folder.glob("undertow-runs/*/run.db")]:
+    while not _has_begun(folder):
         time.sleep(0.05)
     time.sleep(after)
     process.send_signal(number)
@@ -135,19 +146,19 @@ def break_off(folder: Path, number: int, after: float) -> tuple[int, undertow.Ru
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_run_that_is_killed_at_any_moment_stays_readable(seed: int, tmp_path: Path) -> None:
-    status, found = break_off(tmp_path, signal.SIGKILL, after=random.Random(seed).uniform(1.2, 3.0))
+    status, found = break_off(tmp_path, signal.SIGKILL, after=random.Random(seed).uniform(0.0, 2.0))
     assert status == -signal.SIGKILL
     assert found.meta["state"] == "running"
     assert found.state == "killed"
     assert found.steps > 0
     assert found.passes
     assert found.passes[-1].step >= found.steps - 400
-    assert found.review() if hasattr(found, "review") else undertow.review(found)
+    assert undertow.review(found).verdict in {"sick", "healthy", "undecided"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_told_to_end_is_kept_to_its_last_step(number: signal.Signals, tmp_path: Path) -> None:
-    status, found = break_off(tmp_path, number, after=1.5)
+    status, found = break_off(tmp_path, number, after=0.5)
     assert status == -number
     assert found.state == "interrupted"
     assert [event.facts["signal"] for event in found.events if event.kind == "interrupted"] == [number.name]
@@ -193,7 +204,9 @@ def test_a_disk_that_fills_up_is_told_after_the_training_has_ended_as_it_would(t
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))
 
-    watched = run("--every-step", "train.py", folder=tmp_path, env={"STEPS": "600", "PAUSE": "0.004"}, preexec_fn=small_files)
+    watched = run(
+        "--every-step", "train.py", folder=tmp_path, env={"STEPS": "600", "PAUSE": "0.004"}, preexec_fn=small_files
+    )
     assert watched.stdout.startswith("__main__")
     assert watched.returncode == 74, watched.stderr
     assert "could not be kept beyond step" in watched.stderr

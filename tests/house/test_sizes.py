@@ -10,7 +10,6 @@ MOST_LINES = 300
 MOST_PARAMETERS = 6
 
 LONGER = {
-    "undertow.diagnose.checks.signal": "three diagnoses that share how a gradient is told to have lost or gained size",
     "undertow.observe.sample": "one observed step from its first pass to its end, with the state that only it holds",
     "undertow.observe.session": "one observed training, with the state that only it holds",
 }

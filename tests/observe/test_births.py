@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 import undertow
 
-
 SAVES_ITS_RESULT = {"ExpBackward0", "SqrtBackward0"}
 
 

@@ -31,7 +31,7 @@ PLACES: dict[str, tuple[Any, str]] = {
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    def fail(*args: Any, **kwargs: Any) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("planted")
 
     monkeypatch.setattr(*PLACES[place], fail)
@@ -140,13 +140,18 @@ def test_a_folder_that_holds_a_run_is_refused(tmp_path: Path) -> None:
         undertow.observe(store=tmp_path)
 
 
+def _at_length(diary: Diary) -> None:
+    for _ in range(12):
+        CONTEXTS["recurrent"](diary)
+
+
 def test_a_disk_that_fills_up_leaves_the_training_alone(tmp_path: Path, lenient: Callable[[], None]) -> None:
     lenient()
-    alone = trained(CONTEXTS["plain"])
+    alone = trained(_at_length)
     observation = undertow.observe(every=1, store=tmp_path / "run")
     database = observation._writer._db
     database.execute(f"PRAGMA max_page_count={database.execute('PRAGMA page_count').fetchone()[0]}")
-    watched = trained(CONTEXTS["plain"], lambda: observation)
+    watched = trained(_at_length, lambda: observation)
     assert all(same(a, b) for a, b in zip(watched.entries, alone.entries, strict=True))
     assert "database or disk is full" in str(observation.unstored)
     assert undertow.Run(tmp_path / "run").meta["format"]
@@ -162,3 +167,32 @@ def test_a_child_process_that_trains_is_left_alone(tmp_path: Path) -> None:
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
     assert len(undertow.Run(tmp_path / "run").passes) == 4
+
+
+@pytest.mark.parametrize("place", [None, "following cuts", "a module's hook", "a probe"])
+def test_no_mode_of_ours_is_left_behind(
+    place: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient: Callable[[], None]
+) -> None:
+    lenient()
+    if place is not None:
+        plant(monkeypatch, place)
+    for name in ("plain", "functional"):
+        with undertow.observe(every=1, store=tmp_path / name):
+            CONTEXTS[name](Diary())
+        assert torch._C._len_torch_function_stack() == 0
+
+
+@pytest.mark.parametrize("name", ["functional", "grad_function", "plain"])
+def test_names_are_learnt_without_leaving_anything_on_during_the_rest_of_the_training(
+    name: str, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    class Watched(Diary):
+        def note(self, *things: Any) -> None:
+            seen.append(torch._C._len_torch_function_stack() + int(torch.is_anomaly_enabled()))
+            super().note(*things)
+
+    with undertow.observe(every=1, store=tmp_path / "run"):
+        CONTEXTS[name](Watched())
+    assert seen[-1] == 0

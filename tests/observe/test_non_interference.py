@@ -34,7 +34,9 @@ def trained(context: Context, watch: Callable[[], Any] = nullcontext) -> Diary:
 
 def same(one: Any, other: Any) -> bool:
     if isinstance(one, Tensor):
-        return isinstance(other, Tensor) and one.dtype == other.dtype and torch.equal(one.nan_to_num(), other.nan_to_num())
+        return (
+            isinstance(other, Tensor) and one.dtype == other.dtype and torch.equal(one.nan_to_num(), other.nan_to_num())
+        )
     return bool(one == other)
 
 
@@ -68,5 +70,6 @@ def test_gradient_norms_are_those_that_the_parameters_received(name: str, tmp_pa
 def _agrees(flow: undertow.Flow, norms: dict[str, float]) -> bool:
     leaves = flow.topology.leaves()
     return all(
-        name in leaves and flow.cotangents[leaves[name]] == pytest.approx(size, rel=1e-4) for name, size in norms.items()
+        name in leaves and flow.cotangents[leaves[name]] == pytest.approx(size, rel=1e-4)
+        for name, size in norms.items()
     )

@@ -22,7 +22,7 @@ def in_graph_task(work: Callable[[], T]) -> T:
     """
     results: list[T] = []
     ticket = torch.zeros((), requires_grad=True)
-    ticket.register_hook(lambda _: results.append(work()))  # type: ignore[no-untyped-call]
+    ticket.register_hook(lambda _: results.append(work()))
     # What torch.autograd.backward calls after it has looked at its arguments, which takes longer than the call.
     engine: Any = torch.autograd.Variable._execution_engine
     engine.run_backward((ticket,), (ONE,), False, False, (), allow_unreachable=True, accumulate_grad=True)

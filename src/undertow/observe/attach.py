@@ -119,7 +119,7 @@ def refuse_a_second() -> None:
     Raises:
         UndertowError: One is.
     """
-    if "observed_by" in vars(torch.autograd._engine_run_backward):
+    if "observed_by" in vars(torch.autograd._engine_run_backward):  # type: ignore[attr-defined]
         raise UndertowError(
             "this program is being observed already\n"
             "  Two observers would count each other's cost and name things twice.\n"

@@ -91,8 +91,8 @@ def _maker(graph: Graph, index: int, name: str) -> int | None:
 
 
 def _through_views(graph: Graph, index: int) -> int:
-    while type(graph.nodes[index]).__name__ in ISOMETRIES and graph.edges[index][0] is not None:
-        index = graph.edges[index][0][0]
+    while type(graph.nodes[index]).__name__ in ISOMETRIES and (edge := graph.edges[index][0]) is not None:
+        index = edge[0]
     return index
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -14,7 +17,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 
-__all__ = ["Cut", "CutTracer"]
+__all__ = ["Cut", "CutTracer", "stop_all"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,25 +48,52 @@ class CutTracer(TorchFunctionMode):
     def __init__(self, guard: Guard) -> None:
         super().__init__()
         self._guard = guard
-        self._taints: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._taints: Any = WeakTensorKeyDictionary()
         self._outside: list[tuple[int, frozenset[Cut]]] = []
         self._started = False
+        self._undo = ExitStack()
         self.all: list[Cut] = []
 
     def start(self) -> None:
-        """Start following, unless the user has a mode of their own: leaving it would take ours off instead."""
-        if not torch._C._len_torch_function_stack():
-            self.__enter__()
-            self._started = True
+        """Start following, unless the user has a mode of their own: leaving it would take ours off instead.
+
+        PyTorch holds a mode back while it calls it, and then puts it on again whatever has happened. So that
+        following can end during a backward pass, those are called with this mode set aside.
+        """
+        if torch._C._len_torch_function_stack():
+            return
+        self._started = True
+        torch._C._push_on_torch_function_stack(self)
+        for owner, name in ((Tensor, "backward"), (torch.autograd, "backward"), (torch.autograd, "grad")):
+            self._undo.enter_context(patch.object(owner, name, self._without(getattr(owner, name))))
 
     def stop(self) -> None:
-        """Stop following, from under whatever mode the user may have put on top."""
-        if self._started:
-            self._started = False
-            above = [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())]
-            for mode in reversed(above):
-                if mode is not self:
-                    torch._C._push_on_torch_function_stack(mode)
+        """Stop following. While PyTorch holds this mode back, it can only be taken off at the next backward pass."""
+        self._started = False
+        if self._lift():
+            self._undo.close()
+
+    def _without(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            lifted = self._lift()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                if lifted and self._started:
+                    torch._C._push_on_torch_function_stack(self)
+                elif lifted:
+                    self._undo.close()
+
+        return call
+
+    def _lift(self) -> bool:
+        """Take this mode from under whatever modes the user may have put on top."""
+        stack = [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())]
+        for mode in reversed(stack):
+            if mode is not self:
+                torch._C._push_on_torch_function_stack(mode)
+        return self in stack
 
     def behind(self, tensor: Any) -> frozenset[Cut]:
         """The cuts that a value descends from."""
@@ -123,3 +153,13 @@ def _tensors(values: Any) -> Iterator[Tensor]:
             yield from _tensors(value)
     elif isinstance(values, dict):
         yield from _tensors([*values.values()])
+
+
+def stop_all() -> None:
+    """Take every tracer off that could not be taken off before."""
+    stack = [torch._C._pop_torch_function_stack() for _ in range(torch._C._len_torch_function_stack())]
+    for mode in reversed(stack):
+        torch._C._push_on_torch_function_stack(mode)
+    for mode in stack:
+        if isinstance(mode, CutTracer):
+            mode.stop()

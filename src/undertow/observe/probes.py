@@ -77,7 +77,9 @@ def activations(graph: Graph) -> Iterator[Activation]:
             yield _activation(index, value.detach(), _units_first(graph, index, value), greatest, slope_here)
 
 
-def _activation(index: int, value: Tensor, units: int, greatest: float, slope: Callable[[Tensor], Tensor]) -> Activation:
+def _activation(
+    index: int, value: Tensor, units: int, greatest: float, slope: Callable[[Tensor], Tensor]
+) -> Activation:
     seen = _thinned(value, units).to(torch.float32)
     steep = slope(seen) > FLAT * greatest
     others = [d for d in range(seen.dim()) if d != units]
@@ -164,10 +166,9 @@ def _above(graph: Graph, leaves: set[int]) -> set[int]:
     found = set(leaves)
     for index in range(len(graph) - 1, -1, -1):
         targets = [edge[0] for edge in graph.edges[index] if edge is not None]
+        turned = [t for t in targets if t in found and type(graph.nodes[t]).__name__ == "TBackward0"]
         thin = len(targets) == 1 and type(graph.nodes[index]).__name__ in {"TBackward0", "TransposeBackward0"}
-        if (thin and targets[0] in found) or any(target in leaves for target in targets):
-            found.add(index)
-        elif any(target in found and type(graph.nodes[target]).__name__ == "TBackward0" for target in targets):
+        if turned or (thin and targets[0] in found) or any(target in leaves for target in targets):
             found.add(index)
     return found
 

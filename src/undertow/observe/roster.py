@@ -47,7 +47,7 @@ class Roster:
         self._optimizers: list[weakref.ref[Optimizer]] = []
         self.optimizers: list[OptimizerState] = []
         self._held: list[int] = []
-        self._places: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._places: Any = WeakTensorKeyDictionary()
         self._numbers: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._labelled: dict[str, int] = {}
         self._shapes: list[dict[str, Any]] = []
@@ -63,7 +63,13 @@ class Roster:
         kinds = {path: type(inner).__name__ for path, inner in module.named_modules()}
         parameters = {name: p for name, p in module.named_parameters() if not is_lazy(p)}
         self.models.append(
-            _Model(label or type(module).__name__, weakref.ref(module), paths, kinds, any(True for _ in module.parameters()))
+            _Model(
+                label or type(module).__name__,
+                weakref.ref(module),
+                paths,
+                kinds,
+                any(True for _ in module.parameters()),
+            )
         )
         number = len(self.models) - 1
         for name, parameter in parameters.items():

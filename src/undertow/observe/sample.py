@@ -116,10 +116,10 @@ class Catalogue:
             self._table = table
         self.writer.optimizers(self.roster.optimizers)
         for row in self._passes:
-            known: Known = row["known"]
+            graph: Known = row["known"]
             facts = facts_of(seeds=row["seeds"], scale=row["scale"], **row["facts"])
-            sizes, keys = row["sizes"], known.plan.keys
-            self.writer.observed(row["step"], row["site"], known.number, row["loss"], sizes, keys, facts)
+            sizes, keys = row["sizes"], graph.plan.keys
+            self.writer.observed(row["step"], row["site"], graph.number, row["loss"], sizes, keys, facts)
         for step, columns in self._updates:
             self.writer.updates(step, columns)
         self._passes.clear()

@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from undertow.engine.recorder import to_host
 from undertow.errors import StoreError, UndertowError
 from undertow.observe.attach import Attachment, compiler_in_use
+from undertow.observe.cuts import stop_all
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 from undertow.observe.roster import Roster
@@ -89,7 +90,13 @@ class Session:
     # from start to finish
 
     def start(self) -> None:
-        self._writer.meta(state="running", pid=os.getpid(), torch=torch.__version__, threads=torch.get_num_threads())
+        try:
+            threads = torch.get_num_threads()
+            self._writer.meta(state="running", pid=os.getpid(), torch=torch.__version__, threads=threads)
+        except sqlite3.Error as error:
+            self._guard.broken = True
+            self._lose(error)
+            return
         self._attachment.install()
         if compiler_in_use():
             self.compile_called()
@@ -100,6 +107,7 @@ class Session:
         self._attachment.remove()
         if self._sample is not None:
             self._guard(self._end_sample, exception is not None)
+        stop_all()
         self._guard(self._fetch_losses)
         self._guard(self._flush)
         try:
@@ -290,7 +298,7 @@ class Session:
         if not output.is_cpu and self._sample is None:
             self._distant.append((self.step, site, output.detach().clone() / scale, seconds))
             return 0.0
-        loss = float(output.detach()) / scale
+        loss = float(output.detach()) / float(scale)
         self._losses.append((self.step, site, loss, seconds))
         if len(self._recent) > 5 and abs(loss) > SPIKE * statistics.median(map(abs, self._recent)):
             self._sampler.happening()

@@ -45,7 +45,9 @@ def flat(parts: Sequence[Tensor]) -> NDArray[np.float64]:
     for kind in set(kinds):
         positions = [p for p, other in enumerate(kinds) if other == kind]
         joined = torch.cat([parts[p] for p in positions]).to("cpu", torch.float64).numpy()
-        for p, piece in zip(positions, np.split(joined, np.cumsum([parts[p].numel() for p in positions])[:-1]), strict=True):
+        for p, piece in zip(
+            positions, np.split(joined, np.cumsum([parts[p].numel() for p in positions])[:-1]), strict=True
+        ):
             found[p] = piece
     return np.concatenate(found) if found else np.empty(0)
 

@@ -22,8 +22,8 @@ from undertow.store.records import (
     Activation,
     Event,
     InputScale,
-    LossHead,
     Losses,
+    LossHead,
     OptimizerState,
     Parameter,
     Pass,
@@ -66,7 +66,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """How it ended: `finished`, `interrupted`, `exception`; `running` if it still goes on, `killed` if it does not."""
+        """How it ended: `finished`, `interrupted`, `exception` or `killed`; `running` if it has not."""
         state = str(self.meta.get("state", "killed"))
         return "killed" if state == "running" and not self._alive() else state
 
@@ -98,17 +98,13 @@ class Run:
         found: dict[int, list[tuple[int, float, float]]] = {}
         for step, site, value, seconds in self._rows("SELECT step, site, value, seconds FROM losses ORDER BY rowid"):
             found.setdefault(site, []).append((step, float("nan") if value is None else float(value), seconds))
-        return {
-            site: Losses(*(np.array(column, dtype) for column, dtype in zip(zip(*rows, strict=True), _LOSS, strict=True)))
-            for site, rows in sorted(found.items())
-        }
+        return {site: _losses(rows) for site, rows in sorted(found.items())}
 
     @cached_property
     def passes(self) -> list[Pass]:
         """The backward passes that were observed in full, in order."""
         plans = {
-            number: Plan(unpack_topology(facts))
-            for number, facts in self._rows("SELECT id, facts FROM topologies")
+            number: Plan(unpack_topology(facts)) for number, facts in self._rows("SELECT id, facts FROM topologies")
         }
         query = "SELECT step, site, topology, loss, norms, facts FROM passes ORDER BY rowid"
         return [_pass(plans, row) for row in self._rows(query)]
@@ -121,7 +117,9 @@ class Run:
 
     @cached_property
     def optimizers(self) -> list[OptimizerState]:
-        return [OptimizerState(**json.loads(text)) for (text,) in self._rows("SELECT facts FROM optimizers ORDER BY id")]
+        return [
+            OptimizerState(**json.loads(text)) for (text,) in self._rows("SELECT facts FROM optimizers ORDER BY id")
+        ]
 
     @cached_property
     def updates(self) -> list[Updates]:
@@ -145,7 +143,7 @@ class Run:
 
     def _rows(self, query: str) -> Iterator[Any]:
         try:
-            with _opened(self.folder / DATABASE) as db:
+            with _Opened(self.folder / DATABASE) as db:
                 yield from db.execute(query).fetchall()
         except sqlite3.Error as error:
             raise StoreError(
@@ -155,10 +153,7 @@ class Run:
             ) from error
 
 
-_LOSS = (np.int64, np.float64, np.float64)
-
-
-class _opened:
+class _Opened:
     """A connection that reads, and is closed whatever happens."""
 
     def __init__(self, path: Path):
@@ -183,10 +178,20 @@ def _pass(plans: dict[int, Plan], row: tuple[Any, ...]) -> Pass:
         loss=float("nan") if loss is None else float(loss),
         flow=Flow(plans[topology], unpack_sizes(norms), seeds, scale=facts["scale"]),
         head=LossHead(tuple(operations), dict(sizes)),
-        target=None if facts["target"] is None else Target(**_numbers(facts["target"], "mean", "variance", "normalised")),
+        target=None
+        if facts["target"] is None
+        else Target(**_numbers(facts["target"], "mean", "variance", "normalised")),
         activations=[_activation(a) for a in facts["activations"]],
-        inputs=[InputScale(**_numbers(i, "mean", "rms", "low", "high", "spread_low", "spread_high")) for i in facts["inputs"]],
+        inputs=[
+            InputScale(**_numbers(i, "mean", "rms", "low", "high", "spread_low", "spread_high"))
+            for i in facts["inputs"]
+        ],
     )
+
+
+def _losses(rows: list[tuple[int, float, float]]) -> Losses:
+    steps, values, seconds = zip(*rows, strict=True)
+    return Losses(np.array(steps, np.int64), np.array(values, np.float64), np.array(seconds, np.float64))
 
 
 def _activation(facts: dict[str, Any]) -> Activation:
@@ -195,7 +200,7 @@ def _activation(facts: dict[str, Any]) -> Activation:
 
 
 def _numbers(facts: dict[str, Any], *names: str) -> dict[str, Any]:
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
     return plain | {name: float(plain[name]) for name in names}
 
 

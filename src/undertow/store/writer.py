@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from undertow.engine.graph import Topology
 from undertow.errors import StoreError
 from undertow.store.packing import pack_columns, pack_facts, pack_sizes, pack_topology
-from undertow.store.records import UPDATE_COLUMNS, Activation, Event, InputScale, LossHead, OptimizerState, Parameter, Target
+from undertow.store.records import (
+    UPDATE_COLUMNS,
+    Activation,
+    Event,
+    InputScale,
+    LossHead,
+    OptimizerState,
+    Parameter,
+    Target,
+)
 
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
 
