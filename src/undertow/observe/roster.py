@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from undertow.observe.attributes import attribute_of
 from undertow.observe.frames import user_frames, variables
 from undertow.store import OptimizerState, Parameter
 
@@ -88,7 +89,7 @@ class Roster:
         """Meet a module that is called inside a model without being registered there."""
         model = self.models[within]
         owner = model.paths.get(parent, "") if parent is not None else ""
-        path = ".".join(filter(None, (owner, _attribute(parent, module) or f"({type(module).__name__})")))
+        path = ".".join(filter(None, (owner, attribute_of(parent, module) or f"({type(module).__name__})")))
         for inner_path, inner in module.named_modules():
             full = ".".join(filter(None, (path, inner_path)))
             model.paths[inner] = full
@@ -284,20 +285,6 @@ def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         for key, item in [*value.items()]:
             if isinstance(item, (Tensor, list, tuple)):
                 yield from _tensors(f"{name}[{key!r}]", item)
-
-
-def _attribute(parent: nn.Module | None, module: nn.Module) -> str:
-    """By which attribute a module reaches one that it has not registered: empty if by none."""
-    for name, value in vars(parent).items() if parent is not None else ():
-        if isinstance(value, (list, tuple)):
-            found = [f"{name}[{i}]" for i, item in enumerate(value) if item is module]
-        elif isinstance(value, dict) and not name.startswith("_"):
-            found = [f"{name}[{key!r}]" for key, item in value.items() if item is module]
-        else:
-            found = []
-        if found:
-            return found[0]
-    return ""
 
 
 def _plain(value: Any) -> Any:
