@@ -186,6 +186,11 @@ class Case:
             index = following[0]
         return topology.operations[index].module
 
+    def place(self, observed: Pass, index: int) -> dict[str, Any]:
+        """Where an operation stands: its module, its type and its line."""
+        operation = observed.flow.topology.operations[index]
+        return {"module": self.module_of(observed, index), "operation": operation.name, "source": operation.source}
+
     def events(self, kind: str) -> Iterator[dict[str, Any]]:
         for event in self.run.events:
             if event.kind == kind:

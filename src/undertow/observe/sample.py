@@ -56,7 +56,6 @@ class Catalogue:
     def __init__(self, roster: Roster, writer: Writer):
         self.roster = roster
         self.writer = writer
-        self.only: int | None = None
         self.wanted = True
         self.at_once = False
         self.observed: Counter[int] = Counter()

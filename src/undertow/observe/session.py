@@ -85,7 +85,7 @@ class Session:
         self.unstored: StoreError | None = None
         self.listener: Callable[[], None] | None = None
         if model is not None:
-            self._catalogue.only = self._roster.meet_model(model)
+            self._roster.meet_model(model)
 
     # from start to finish
 

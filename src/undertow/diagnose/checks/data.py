@@ -44,12 +44,8 @@ def unscaled_inputs(case: Case) -> Found:
     observed, scale = max(scales, key=lambda item: _badness(item[1]))
     if _badness(scale) < 1:
         return
-    operation = observed.flow.topology.operations[scale.operation]
     ratio = scale.spread_high / scale.spread_low if scale.spread_low > 0 else 1.0
-    yield {
-        "module": case.module_of(observed, scale.operation),
-        "operation": operation.name,
-        "source": operation.source,
+    yield case.place(observed, scale.operation) | {
         "low": scale.low,
         "high": scale.high,
         "rms": scale.rms,

@@ -8,7 +8,7 @@ from undertow.diagnose.case import Case
 from undertow.engine.plan import ISOMETRIES
 from undertow.store import Pass
 
-__all__ = ["VIEWS", "below", "distinct", "names_in", "place"]
+__all__ = ["VIEWS", "below", "distinct", "names_in"]
 
 VIEWS = ISOMETRIES | {"ExpandBackward0", "IndexBackward0", "ToCopyBackward0"}
 """Operations that hand on what they are given, entry by entry."""
@@ -27,15 +27,6 @@ def below(observed: Pass, index: int, through: frozenset[str] = VIEWS) -> Iterat
                 yield from below(observed, edge.receiver, through)
             else:
                 yield edge.receiver
-
-
-def place(case: Case, observed: Pass, index: int) -> dict[str, str]:
-    operation = observed.flow.topology.operations[index]
-    return {
-        "module": operation.module or case.module_of(observed, index),
-        "operation": operation.name,
-        "source": operation.source,
-    }
 
 
 def distinct(case: Case) -> Iterator[Pass]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import VIEWS, below, distinct, names_in, place
+from undertow.diagnose.checks.head import VIEWS, below, distinct, names_in
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -64,7 +64,7 @@ def loss_activation_twice(case: Case) -> Found:
                         if names[outer] == "LogSoftmaxBackward0"
                         else math.log1p(1 / math.e)
                     )
-                    yield place(case, observed, inner) | {
+                    yield case.place(observed, inner) | {
                         "squash": squash,
                         "loss": names[outer],
                         "floor": floor,
@@ -119,7 +119,7 @@ def loss_activation_missing(case: Case) -> Found:
             else:
                 continue
             if facts:
-                yield place(case, observed, index) | facts | {"harm": 0.9}
+                yield case.place(observed, index) | facts | {"harm": 0.9}
                 return
 
 

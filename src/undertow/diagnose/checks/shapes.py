@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import distinct, place
+from undertow.diagnose.checks.head import distinct
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -39,7 +39,7 @@ def single_output_cross_entropy(case: Case) -> Found:
     for observed in distinct(case):
         for index, size in observed.head.softmax_sizes.items():
             if size == 1 and observed.flow.topology.operations[index].shapes[0][:1] != (1,):
-                yield place(case, observed, index) | {"outputs": 1, "harm": 1.0}
+                yield case.place(observed, index) | {"outputs": 1, "harm": 1.0}
                 return
 
 
@@ -76,7 +76,7 @@ def target_broadcast(case: Case) -> Found:
                 shape = sender.shapes[0]
             else:
                 continue
-            yield place(case, observed, edge.sender) | {
+            yield case.place(observed, edge.sender) | {
                 "output": _size(receiver.shapes[edge.slot]),
                 "shape": _size(shape),
                 "harm": 1.0,

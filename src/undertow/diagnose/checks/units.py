@@ -70,11 +70,7 @@ def dead_units(case: Case) -> Found:
         share = float(dead.mean())
         if share < DEAD or (onset == "start" and not _stays(case, observed, activation)):
             continue
-        operation = observed.flow.topology.operations[activation.operation]
-        yield {
-            "module": case.module_of(observed, activation.operation),
-            "operation": operation.name,
-            "source": operation.source,
+        yield case.place(observed, activation.operation) | {
             "dead": int(dead.sum()),
             "units": activation.units,
             "inputs": inputs,
@@ -142,11 +138,7 @@ def saturated_units(case: Case) -> Found:
         observed, activation = max(inner, key=lambda item: item[1].flat_share)
         if activation.flat_share < SATURATED:
             continue
-        operation = observed.flow.topology.operations[activation.operation]
-        yield {
-            "module": case.module_of(observed, activation.operation),
-            "operation": operation.name,
-            "source": operation.source,
+        yield case.place(observed, activation.operation) | {
             "share": activation.flat_share,
             "units": activation.units,
             "onset": onset,
