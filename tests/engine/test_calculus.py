@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.engine.laws import broken_laws
-from tests.samples import SAMPLES
+from tests.samples import FILES, SAMPLES
 from undertow.engine.calculus import CALCULUS, derivative
 from undertow.engine.calculus.table import elementwise
 from undertow.engine.maps import Diagonal, LeftMultiply, RightMultiply, Scale
@@ -21,6 +21,10 @@ BOUNDED = {
 
 def test_every_rule_has_samples_and_every_sample_a_rule():
     assert set(SAMPLES) == set(CALCULUS)
+
+
+def test_no_node_type_has_samples_in_two_files():
+    assert len(SAMPLES) == sum(len(file.SAMPLES) for file in FILES)
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))

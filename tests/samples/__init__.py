@@ -1,0 +1,35 @@
+"""Small forward passes of each node type that has a rule: a plain one, a broadcast or batched one, an edge.
+
+One file for each file of rules in `undertow.engine.calculus`.
+"""
+
+from tests.samples import (
+    arithmetic,
+    attention,
+    convolutions,
+    entrywise,
+    losses,
+    normalizations,
+    picks,
+    products,
+    reductions,
+    shapes,
+)
+from tests.samples.sample import Sample
+
+__all__ = ["FILES", "SAMPLES", "Sample"]
+
+FILES = [
+    arithmetic,
+    attention,
+    convolutions,
+    entrywise,
+    losses,
+    normalizations,
+    picks,
+    products,
+    reductions,
+    shapes,
+]
+
+SAMPLES: dict[str, list[Sample]] = {name: samples for file in FILES for name, samples in file.SAMPLES.items()}

@@ -1,0 +1,67 @@
+"""Samples of operations that act entry by entry on one tensor."""
+
+import torch
+import torch.nn.functional as F
+
+from tests.samples.sample import Sample, at, entrywise, of
+
+SAMPLES: dict[str, list[Sample]] = {
+    "ExpBackward0": entrywise(torch.exp),
+    "Exp2Backward0": entrywise(torch.exp2),
+    "Expm1Backward0": entrywise(torch.expm1),
+    "LogBackward0": entrywise(torch.log, 0.1, 3),
+    "Log2Backward0": entrywise(torch.log2, 0.1, 3),
+    "Log10Backward0": entrywise(torch.log10, 0.1, 3),
+    "Log1PBackward0": entrywise(torch.log1p, -0.9, 3),
+    "SqrtBackward0": entrywise(torch.sqrt, 0.1, 3),
+    "RsqrtBackward0": entrywise(torch.rsqrt, 0.1, 3),
+    "ReciprocalBackward0": entrywise(torch.reciprocal, 0.1, 3),
+    "AbsBackward0": [*entrywise(torch.abs), at(torch.abs, 0.0, -1.0)],
+    "SinBackward0": entrywise(torch.sin),
+    "CosBackward0": entrywise(torch.cos),
+    "TanBackward0": entrywise(torch.tan, -1, 1),
+    "SinhBackward0": entrywise(torch.sinh),
+    "CoshBackward0": entrywise(torch.cosh),
+    "AsinBackward0": entrywise(torch.asin, -0.9, 0.9),
+    "AcosBackward0": entrywise(torch.acos, -0.9, 0.9),
+    "AtanBackward0": entrywise(torch.atan),
+    "ErfBackward0": entrywise(torch.erf),
+    "ErfcBackward0": entrywise(torch.erfc),
+    "TanhBackward0": entrywise(torch.tanh),
+    "SigmoidBackward0": entrywise(torch.sigmoid),
+    "LogSigmoidBackward0": entrywise(F.logsigmoid),
+    "ReluBackward0": [*entrywise(F.relu), at(F.relu, 0.0, 1.0), of(lambda x: F.relu_(x.clone()), (3,))],
+    "ThresholdBackward0": [*entrywise(lambda x: F.threshold(x, 0.5, 0.1)), at(lambda x: F.threshold(x, 0.5, 9), 0.5)],
+    "ThresholdBackward1": entrywise(lambda x: F.threshold_(x.clone(), 0.5, 0.1)),
+    "HardtanhBackward0": [*entrywise(F.hardtanh), at(F.hardtanh, -1.0, 1.0), of(F.relu6, (3,), high=9)],
+    "ClampMinBackward0": [*entrywise(lambda x: x.clamp_min(0.2)), at(lambda x: x.clamp_min(0.5), 0.5)],
+    "ClampMaxBackward0": [*entrywise(lambda x: x.clamp_max(0.2)), at(lambda x: x.clamp_max(0.5), 0.5)],
+    "ClampBackward1": [
+        *entrywise(lambda x: x.clamp(-1, 0.5)),
+        at(lambda x: x.clamp(-1, 0.5), -1.0, 0.5),
+        of(lambda x: x.clamp(min=0.1), (3,)),
+        of(lambda x: x.clamp(max=0.1), (3,)),
+    ],
+    "NegBackward0": entrywise(torch.neg),
+    "CeilBackward0": entrywise(torch.ceil),
+    "FloorBackward0": entrywise(torch.floor),
+    "RoundBackward0": entrywise(torch.round),
+    "SignBackward0": entrywise(torch.sign),
+    "TruncBackward0": entrywise(torch.trunc),
+    "PowBackward0": [*entrywise(lambda x: x**2.5, 0.1, 2), *entrywise(lambda x: x**3), at(lambda x: x**0, 0.0, 2.0)],
+    "PowBackward2": [*entrywise(lambda x: 2.5**x), of(lambda x: 0**x, (3,), low=0.5)],
+    "GeluBackward0": [*entrywise(F.gelu), *entrywise(lambda x: F.gelu(x, approximate="tanh"))],
+    "SiluBackward0": entrywise(F.silu),
+    "MishBackward0": entrywise(F.mish),
+    "HardswishBackward0": [*entrywise(F.hardswish, -4, 4), at(F.hardswish, -3.0, 3.0)],
+    "HardsigmoidBackward0": [*entrywise(F.hardsigmoid, -4, 4), at(F.hardsigmoid, -3.0, 3.0)],
+    "LeakyReluBackward0": [*entrywise(lambda x: F.leaky_relu(x, 0.1)), at(F.leaky_relu, 0.0)],
+    "LeakyReluBackward1": [
+        *entrywise(lambda x: F.leaky_relu_(x.clone(), 0.1)),
+        at(lambda x: F.leaky_relu_(x.clone()), 0),
+    ],
+    # 1 / alpha is rounded to float32 by PyTorch's derivative, so alpha is a power of two here
+    "CeluBackward0": [*entrywise(lambda x: F.celu(x, 0.5)), at(F.celu, 0.0)],
+    "SoftplusBackward0": [*entrywise(F.softplus), of(lambda x: F.softplus(x, 2, 1), (5,))],
+    "EluBackward0": [*entrywise(lambda x: F.elu(x, 0.7)), *entrywise(F.selu), at(F.elu, 0.0)],
+}

@@ -1,0 +1,40 @@
+"""Samples of matrix products."""
+
+import torch
+import torch.nn.functional as F
+
+from tests.samples.sample import Sample, of
+
+SAMPLES: dict[str, list[Sample]] = {
+    "MmBackward0": [
+        of(torch.mm, (3, 4), (4, 5)),
+        of(lambda a, b: a @ b.t(), (3, 4), (5, 4)),
+        of(torch.mm, (0, 4), (4, 5)),
+    ],
+    "BmmBackward0": [
+        of(torch.bmm, (2, 3, 4), (2, 4, 5)),
+        of(lambda a, b: a @ b, (2, 1, 3, 4), (5, 4, 2)),
+        of(torch.bmm, (0, 3, 4), (0, 4, 5)),
+    ],
+    "AddmmBackward0": [
+        of(torch.addmm, (3, 5), (3, 4), (4, 5)),
+        of(lambda c, a, b: torch.addmm(c, a, b, alpha=2.5, beta=0.5), (5,), (3, 4), (4, 5)),
+        of(lambda x, w, b: F.linear(x, w, b), (2, 3, 4), (5, 4), (5,)),
+    ],
+    "BaddbmmBackward0": [
+        of(torch.baddbmm, (2, 3, 5), (2, 3, 4), (2, 4, 5)),
+        of(lambda c, a, b: torch.baddbmm(c, a, b, alpha=2.5, beta=0.5), (5,), (2, 3, 4), (2, 4, 5)),
+        of(torch.baddbmm, (0, 3, 5), (0, 3, 4), (0, 4, 5)),
+    ],
+    "MvBackward0": [of(torch.mv, (3, 4), (4,)), of(lambda a, x: a.t() @ x, (4, 3), (4,)), of(torch.mv, (0, 4), (4,))],
+    "AddmvBackward0": [
+        of(torch.addmv, (3,), (3, 4), (4,)),
+        of(lambda c, a, x: torch.addmv(c, a, x, alpha=2.5, beta=0.5), (1,), (3, 4), (4,)),
+        of(torch.addmv, (1,), (1, 1), (1,)),
+    ],
+    "DotBackward0": [
+        of(torch.dot, (4,), (4,)),
+        of(lambda x, y: x.dot(y.detach()), (4,), (4,)),
+        of(torch.dot, (1,), (1,)),
+    ],
+}

@@ -1,0 +1,61 @@
+"""One small forward pass, and short ways to write it down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.graph import Graph
+
+__all__ = ["IMAGE", "M", "Sample", "at", "entrywise", "integers", "of", "uniform"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A function of some float64 tensors of these shapes, with entries drawn between two numbers."""
+
+    run: Callable[..., Any]
+    shapes: tuple[tuple[int, ...], ...]
+    low: float = -2.0
+    high: float = 2.0
+
+    def nodes(self, name: str) -> list[Any]:
+        """The nodes of one type that running it records."""
+        generator = torch.Generator().manual_seed(0)
+        inputs = [
+            torch.empty(shape, dtype=torch.float64).uniform_(self.low, self.high, generator=generator).requires_grad_()
+            for shape in self.shapes
+        ]
+        torch.manual_seed(0)
+        result = self.run(*inputs)
+        outputs = [result] if isinstance(result, Tensor) else [*result]
+        return [node for node in Graph.read(outputs).nodes if type(node).__name__ == name]
+
+
+def of(run: Callable[..., Any], *shapes: tuple[int, ...], low: float = -2.0, high: float = 2.0) -> Sample:
+    return Sample(run, shapes, low, high)
+
+
+def entrywise(run: Callable[[Tensor], Tensor], low: float = -2.0, high: float = 2.0) -> list[Sample]:
+    return [of(run, shape, low=low, high=high) for shape in ((3, 4), (), (0, 2))]
+
+
+def at(run: Callable[[Tensor], Tensor], *points: float) -> Sample:
+    """At exactly these points: the kinks of a function."""
+    return of(lambda x: run(x * 0 + torch.tensor(points, dtype=x.dtype)), (len(points),))
+
+
+def integers(*shape: int, below: int) -> Tensor:
+    return torch.randint(below, shape, generator=torch.Generator().manual_seed(1))
+
+
+def uniform(*shape: int) -> Tensor:
+    return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+
+M = torch.eye(3, 4) > 0
+IMAGE = (2, 4, 5, 6)
