@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from undertow.engine.algebras import Algebra
-from undertow.engine.calculus import CALCULUS, Local, Rule
+from undertow.engine.calculus import CALCULUS, Rule
 from undertow.engine.graph import Graph
 from undertow.errors import GraphFreedError
 
@@ -121,30 +121,16 @@ def _pass_on(
     """One contribution per input of an operation: by its rule, or else borrowed."""
     name = type(node).__name__
     try:
-        if name in calculus and (local := calculus[name](node)) is not None:
-            return _pull(algebra, local, edges, cotangents)
+        if (rule := calculus.get(name)) is not None:
+            sent = algebra.through(node, rule, cotangents, [edge is not None for edge in edges])
+            if sent is not None:
+                return [*sent]
         borrowed[name] += 1
         return [*algebra.borrow(node, cotangents)]
     except RuntimeError as error:
         if "second time" not in str(error):
             raise
         raise _freed(name) from error
-
-
-def _pull(
-    algebra: Algebra[C], local: Local, edges: Sequence[tuple[int, int] | None], cotangents: list[C | None]
-) -> list[C | None]:
-    """Each input's contribution, through the maps that a rule stated."""
-    answer: list[C | None] = [None] * len(edges)
-    for position, maps in enumerate(local):
-        if maps is None or edges[position] is None:
-            continue
-        for slot, jacobian in enumerate(maps if isinstance(maps, tuple) else (maps,)):
-            cotangent = cotangents[slot]
-            if jacobian is not None and cotangent is not None:
-                part, present = algebra.pull(jacobian, cotangent), answer[position]
-                answer[position] = part if present is None else algebra.add(present, part)
-    return answer
 
 
 def _freed(name: str) -> GraphFreedError:

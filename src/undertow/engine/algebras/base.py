@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from undertow.engine.calculus import Rule
 from undertow.engine.maps import LinearMap, Shape
 
 __all__ = ["Algebra", "fitted"]
@@ -25,6 +27,27 @@ class Algebra(abc.ABC, Generic[C]):
     @abc.abstractmethod
     def pull(self, jacobian: LinearMap, cotangent: C) -> C:
         """Carry a cotangent from an operation's output to one of its inputs."""
+
+    def through(
+        self, node: Any, rule: Rule, cotangents: Sequence[C | None], wanted: Sequence[bool]
+    ) -> Sequence[C | None] | None:
+        """One contribution for each input of an operation that is wanted, through the maps that its rule states.
+
+        `None` where the rule states none.
+        """
+        local = rule(node)
+        if local is None:
+            return None
+        answer: list[C | None] = [None] * len(wanted)
+        for position, maps in enumerate(local):
+            if maps is None or not wanted[position]:
+                continue
+            for slot, jacobian in enumerate(maps if isinstance(maps, tuple) else (maps,)):
+                cotangent = cotangents[slot]
+                if jacobian is not None and cotangent is not None:
+                    part, present = self.pull(jacobian, cotangent), answer[position]
+                    answer[position] = part if present is None else self.add(present, part)
+        return answer
 
     @abc.abstractmethod
     def add(self, left: C, right: C) -> C:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from undertow.engine.algebras.base import Algebra, fitted
 from undertow.engine.borrowed import vector_jacobian
+from undertow.engine.calculus import KERNELS, Rule
 from undertow.engine.maps import LinearMap, Shape
 
 __all__ = ["Gradient"]
@@ -22,6 +24,16 @@ class Gradient(Algebra[Tensor]):
 
     def pull(self, jacobian: LinearMap, cotangent: Tensor) -> Tensor:
         return jacobian.pull(cotangent)
+
+    def through(
+        self, node: Any, rule: Rule, cotangents: Sequence[Tensor | None], wanted: Sequence[bool]
+    ) -> Sequence[Tensor | None] | None:
+        kernel = KERNELS.get(rule)
+        if kernel is not None and cotangents[0] is not None:
+            products = kernel(node, cotangents, wanted)
+            if products is not None:
+                return products
+        return super().through(node, rule, cotangents, wanted)
 
     def add(self, left: Tensor, right: Tensor) -> Tensor:
         return left + right

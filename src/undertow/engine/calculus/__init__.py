@@ -12,10 +12,11 @@ from undertow.engine.calculus import (
     reductions,
     shapes,
 )
-from undertow.engine.calculus.table import CALCULUS, Local, Rule, derivative, elementwise, masked
+from undertow.engine.calculus.table import CALCULUS, KERNELS, Local, Rule, derivative, elementwise, masked, pulled_by
 
 __all__ = [
     "CALCULUS",
+    "KERNELS",
     "Local",
     "Rule",
     "arithmetic",
@@ -29,6 +30,7 @@ __all__ = [
     "normalizations",
     "picks",
     "products",
+    "pulled_by",
     "reductions",
     "shapes",
 ]

@@ -8,13 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus import kernels
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import LeftMultiply, Permute, RightMultiply, Scale, Softmax
 
 __all__: list[str] = []
 
 
 @derivative("ScaledDotProductFlashAttentionForCpuBackward0")
+@pulled_by(kernels.attention.attention)
 def attention(node: Any) -> Local | None:
     q, k, v = node._saved_query, node._saved_key, node._saved_value
     if node._saved_dropout_p or q.shape[:-2] != k.shape[:-2]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from undertow.engine.calculus import kernels
 from undertow.engine.calculus.node import input_shapes, output_shape
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import (
     AdaptiveAveragePool,
     AveragePool,
@@ -13,6 +14,7 @@ from undertow.engine.maps import (
     ConvolveKernel,
     Expand,
     Geometry,
+    LinearMap,
     Reshape,
     TakeAlong,
 )
@@ -21,6 +23,7 @@ __all__: list[str] = []
 
 
 @derivative("ConvolutionBackward0")
+@pulled_by(kernels.convolutions.convolution)
 def convolution(node: Any) -> Local:
     target, (image, kernel, bias) = output_shape(node), input_shapes(node)
     geometry = Geometry(
@@ -39,12 +42,23 @@ def convolution(node: Any) -> Local:
     )
 
 
-@derivative("MaxPool2DWithIndicesBackward0", "AdaptiveMaxPool2DBackward0")
+@derivative("MaxPool2DWithIndicesBackward0")
+@pulled_by(kernels.convolutions.max_pool2d)
 def max_pool2d(node: Any) -> Local:
+    return (_picked(node),)
+
+
+@derivative("AdaptiveMaxPool2DBackward0")
+@pulled_by(kernels.convolutions.adaptive_max_pool2d)
+def adaptive_max_pool2d(node: Any) -> Local:
+    return (_picked(node),)
+
+
+def _picked(node: Any) -> LinearMap:
     source, target = tuple(node._saved_self.shape), output_shape(node)
     plane = (*source[:-2], source[-2] * source[-1])
     picked = TakeAlong(plane, len(plane) - 1, node._saved_result1.flatten(-2))
-    return (Reshape(picked.target, target) @ picked @ Reshape(source, plane),)
+    return Reshape(picked.target, target) @ picked @ Reshape(source, plane)
 
 
 @derivative("AvgPool2DBackward0")

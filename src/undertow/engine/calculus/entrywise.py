@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undertow.engine.calculus.kernels import entrywise as kernels
 from undertow.engine.calculus.node import output_shape
-from undertow.engine.calculus.table import Local, derivative, elementwise, masked
+from undertow.engine.calculus.table import Local, derivative, elementwise, masked, pulled_by
 from undertow.engine.maps import Above, Mask, Scale
 
 __all__: list[str] = []
@@ -41,12 +42,16 @@ elementwise("AtanBackward0", lambda node: 1 / (1 + node._saved_self**2))
 elementwise("ErfBackward0", lambda node: 2 / math.sqrt(math.pi) * (-(node._saved_self**2)).exp())
 elementwise("ErfcBackward0", lambda node: -2 / math.sqrt(math.pi) * (-(node._saved_self**2)).exp())
 
-elementwise("TanhBackward0", lambda node: 1 - node._saved_result**2)
-elementwise("SigmoidBackward0", lambda node: node._saved_result * (1 - node._saved_result))
-elementwise("LogSigmoidBackward0", lambda node: torch.sigmoid(-node._saved_self))
+elementwise("TanhBackward0", lambda node: 1 - node._saved_result**2, kernels.tanh)
+elementwise("SigmoidBackward0", lambda node: node._saved_result * (1 - node._saved_result), kernels.sigmoid)
+elementwise("LogSigmoidBackward0", lambda node: torch.sigmoid(-node._saved_self), kernels.log_sigmoid)
 
 # At a kink every rule takes the side that PyTorch takes.
-masked("HardtanhBackward0", lambda node: _between(node._saved_self, node._saved_min_val, node._saved_max_val))
+masked(
+    "HardtanhBackward0",
+    lambda node: _between(node._saved_self, node._saved_min_val, node._saved_max_val),
+    kernels.hardtanh,
+)
 masked("ClampMinBackward0", lambda node: node._saved_self >= node._saved_min)
 masked("ClampMaxBackward0", lambda node: node._saved_self <= node._saved_max)
 
@@ -62,6 +67,7 @@ def clamp(node: Any) -> Local:
 
 
 @derivative("ReluBackward0")
+@pulled_by(kernels.relu)
 def relu(node: Any) -> Local:
     return (Above(node._saved_result, 0),)
 
@@ -107,7 +113,9 @@ def _tanh_gelu(x: Tensor) -> Tensor:
 
 
 elementwise(
-    "GeluBackward0", lambda node: (_tanh_gelu if node._saved_approximate == "tanh" else _gelu)(node._saved_self)
+    "GeluBackward0",
+    lambda node: (_tanh_gelu if node._saved_approximate == "tanh" else _gelu)(node._saved_self),
+    kernels.gelu,
 )
 
 
@@ -125,10 +133,14 @@ def _hardswish(x: Tensor) -> Tensor:
     return torch.where(x <= -3, 0, torch.where(x < 3, x / 3 + 0.5, 1)).to(x.dtype)
 
 
-elementwise("SiluBackward0", lambda node: _silu(node._saved_self))
-elementwise("MishBackward0", lambda node: _mish(node._saved_self))
-elementwise("HardswishBackward0", lambda node: _hardswish(node._saved_self))
-elementwise("HardsigmoidBackward0", lambda node: _between(node._saved_self, -3, 3).to(node._saved_self.dtype) * SIXTH)
+elementwise("SiluBackward0", lambda node: _silu(node._saved_self), kernels.silu)
+elementwise("MishBackward0", lambda node: _mish(node._saved_self), kernels.mish)
+elementwise("HardswishBackward0", lambda node: _hardswish(node._saved_self), kernels.hardswish)
+elementwise(
+    "HardsigmoidBackward0",
+    lambda node: _between(node._saved_self, -3, 3).to(node._saved_self.dtype) * SIXTH,
+    kernels.hardsigmoid,
+)
 
 
 def _bent(at: Tensor, slope: Tensor | float, dtype: torch.dtype) -> Tensor:
@@ -148,11 +160,16 @@ def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
     return torch.where(x * beta > threshold, 1, torch.sigmoid(beta * x)).to(x.dtype)
 
 
-elementwise("LeakyReluBackward0", lambda node: _leaky(node._saved_self, node._saved_negative_slope))
+elementwise("LeakyReluBackward0", lambda node: _leaky(node._saved_self, node._saved_negative_slope), kernels.leaky_relu)
 elementwise("LeakyReluBackward1", lambda node: _leaky(node._saved_result, node._saved_negative_slope))
 elementwise("CeluBackward0", lambda node: _elu(node._saved_self, node._saved_alpha, 1, 1 / node._saved_alpha))
-elementwise("SoftplusBackward0", lambda node: _softplus(node._saved_self, node._saved_beta, node._saved_threshold))
+elementwise(
+    "SoftplusBackward0",
+    lambda node: _softplus(node._saved_self, node._saved_beta, node._saved_threshold),
+    kernels.softplus,
+)
 elementwise(
     "EluBackward0",
     lambda node: _elu(node._saved_self, node._saved_alpha, node._saved_scale, node._saved_input_scale),
+    kernels.elu,
 )

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undertow.engine.calculus import kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
 from undertow.engine.calculus.reductions import weighted_total
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import Diagonal, Expand, LinearMap, Reshape, Shape, TakeAlong
 
 __all__: list[str] = []
@@ -84,6 +85,7 @@ def _both(node: Any, slope: Tensor, by_target: Tensor, weight: Tensor | None) ->
 
 
 @derivative("NllLossBackward0", "NllLoss2DBackward0")
+@pulled_by(kernels.losses.nll_loss)
 def nll_loss(node: Any) -> Local:
     x, target = node._saved_self, node._saved_target
     dim = 1 if x.ndim > 1 else 0

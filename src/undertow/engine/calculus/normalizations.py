@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from undertow.engine.calculus import kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import Diagonal, Expand, LinearMap, LogSoftmax, Reshape, Shape, Softmax, Standardize
 
 __all__: list[str] = []
@@ -24,6 +25,7 @@ def log_softmax(node: Any) -> Local:
 
 
 @derivative("NativeLayerNormBackward0")
+@pulled_by(kernels.normalizations.layer_norm)
 def layer_norm(node: Any) -> Local:
     x, weight = node._saved_input, node._saved_weight
     dims = tuple(range(x.ndim - len(node._saved_normalized_shape), x.ndim))
@@ -33,6 +35,7 @@ def layer_norm(node: Any) -> Local:
 
 
 @derivative("NativeGroupNormBackward0")
+@pulled_by(kernels.normalizations.group_norm)
 def group_norm(node: Any) -> Local:
     x, shape = node._saved_input, output_shape(node)
     groups = (node._saved_N, node._saved_group, x.numel() // (node._saved_N * node._saved_group))
@@ -47,6 +50,7 @@ def group_norm(node: Any) -> Local:
 
 
 @derivative("NativeBatchNormBackward0")
+@pulled_by(kernels.normalizations.batch_norm)
 def batch_norm(node: Any) -> Local:
     x, weight = node._saved_input, node._saved_weight
     per_channel = (x.shape[1], *[1] * (x.ndim - 2))

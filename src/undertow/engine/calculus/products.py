@@ -7,27 +7,31 @@ from typing import Any
 
 from torch import Tensor
 
+from undertow.engine.calculus import kernels
 from undertow.engine.calculus.arithmetic import broadcast
 from undertow.engine.calculus.node import input_shapes, output_shape
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import LeftMultiply, LinearMap, Reshape, RightMultiply, Scale, Shape
 
 __all__: list[str] = []
 
 
 @derivative("MmBackward0")
+@pulled_by(kernels.products.mm)
 def mm(node: Any) -> Local:
     rows, columns = output_shape(node)
     return a_times(node._saved_mat2, rows), times_b(node._saved_self, columns, node._saved_mat2_sym_strides)
 
 
 @derivative("BmmBackward0")
+@pulled_by(kernels.products.bmm)
 def bmm(node: Any) -> Local:
     _, rows, columns = output_shape(node)
     return a_times(node._saved_mat2, rows), times_b(node._saved_self, columns)
 
 
 @derivative("AddmmBackward0")
+@pulled_by(kernels.products.addmm)
 def addmm(node: Any) -> Local:
     rows, columns = shape = output_shape(node)
     product = a_times(node._saved_mat2, rows), times_b(node._saved_mat1, columns, node._saved_mat2_sym_strides)

@@ -7,10 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from undertow.engine.calculus.kernels import Kernel
 from undertow.engine.maps import Diagonal, LinearMap, Mask
 from undertow.errors import RegistryError
 
-__all__ = ["CALCULUS", "Local", "Rule", "derivative", "elementwise", "masked"]
+__all__ = ["CALCULUS", "KERNELS", "Local", "Rule", "derivative", "elementwise", "masked", "pulled_by"]
 
 Local = Sequence[LinearMap | tuple[LinearMap | None, ...] | None]
 """One entry per input of the operation: its map to the output (a tuple of maps where there are several
@@ -21,6 +22,9 @@ Rule = Callable[[Any], Local | None]
 the derivative is borrowed."""
 
 CALCULUS: dict[str, Rule] = {}
+
+KERNELS: dict[Rule, Kernel] = {}
+"""For some rules, what gives the same products faster than the maps do that the rule states."""
 
 
 def derivative(*names: str) -> Callable[[Rule], Rule]:
@@ -41,7 +45,23 @@ def derivative(*names: str) -> Callable[[Rule], Rule]:
     return write
 
 
-def elementwise(name: str, slope: Callable[[Any], Tensor]) -> None:
+def pulled_by(kernel: Kernel) -> Callable[[Rule], Rule]:
+    """Let the gradient be computed by a kernel wherever the decorated rule is used.
+
+    Raises:
+        RegistryError: The rule has a kernel already.
+    """
+
+    def remember(rule: Rule) -> Rule:
+        if rule in KERNELS:
+            raise RegistryError(f"{rule} has a kernel already\n  Change that kernel, or state another rule.")
+        KERNELS[rule] = kernel
+        return rule
+
+    return remember
+
+
+def elementwise(name: str, slope: Callable[[Any], Tensor], kernel: Kernel | None = None) -> None:
     """State the local derivative of an operation that acts entry by entry, by its slope there.
 
     Slopes are those of real functions: over complex numbers the derivative is borrowed.
@@ -51,11 +71,19 @@ def elementwise(name: str, slope: Callable[[Any], Tensor]) -> None:
         return None if _is_complex(node) else (Diagonal(slope(node)),)
 
     _enter(name, rule)
+    if kernel is not None:
+        pulled_by(kernel)(rule)
 
 
-def masked(name: str, kept: Callable[[Any], Tensor]) -> None:
+def masked(name: str, kept: Callable[[Any], Tensor], kernel: Kernel | None = None) -> None:
     """State the local derivative of an operation that passes some entries on and holds the others."""
-    _enter(name, lambda node: (Mask(kept(node)),))
+
+    def rule(node: Any) -> Local | None:
+        return (Mask(kept(node)),)
+
+    _enter(name, rule)
+    if kernel is not None:
+        pulled_by(kernel)(rule)
 
 
 def _is_complex(node: Any) -> bool:

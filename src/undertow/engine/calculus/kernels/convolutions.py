@@ -1,0 +1,51 @@
+"""Through convolutions and pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from undertow.engine.calculus.kernels.kernel import Cotangents, Products, Wanted
+
+__all__ = ["adaptive_max_pool2d", "convolution", "max_pool2d"]
+
+convolution_backward: Any = torch.ops.aten.convolution_backward.default
+adaptive_max_pool2d_backward: Any = torch.ops.aten.adaptive_max_pool2d_backward.default
+max_pool2d_backward: Any = torch.ops.aten.max_pool2d_with_indices_backward.default
+
+
+def convolution(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products:
+    answer: Products = convolution_backward(
+        cotangents[0],
+        node._saved_input,
+        node._saved_weight,
+        node._saved_bias_sym_sizes_opt,
+        node._saved_stride,
+        node._saved_padding,
+        node._saved_dilation,
+        node._saved_transposed,
+        node._saved_output_padding,
+        node._saved_groups,
+        wanted,
+    )
+    return answer
+
+
+def max_pool2d(node: Any, cotangents: Cotangents, _: Wanted) -> Products:
+    return (
+        max_pool2d_backward(
+            cotangents[0],
+            node._saved_self,
+            node._saved_kernel_size,
+            node._saved_stride,
+            node._saved_padding,
+            node._saved_dilation,
+            node._saved_ceil_mode,
+            node._saved_result1,
+        ),
+    )
+
+
+def adaptive_max_pool2d(node: Any, cotangents: Cotangents, _: Wanted) -> Products:
+    return (adaptive_max_pool2d_backward(cotangents[0], node._saved_self, node._saved_result1),)

@@ -1,0 +1,123 @@
+"""Every kernel against the maps of its rule: the two are one statement."""
+
+import pytest
+import torch
+
+from tests.samples import SAMPLES
+from undertow.engine.algebras import Gradient
+from undertow.engine.algebras.base import Algebra, fitted
+from undertow.engine.calculus import CALCULUS, KERNELS, pulled_by
+from undertow.errors import RegistryError
+
+KERNELED = sorted(name for name, rule in CALCULUS.items() if rule in KERNELS)
+
+
+def largest(tensor):
+    return float(tensor.abs().max()) if tensor.numel() else 0.0
+
+
+def agree(found, expected, node):
+    for (fn, slot), ours, maps in zip(node.next_functions, found, expected, strict=True):
+        if fn is None or maps is None:
+            continue
+        if ours is None:
+            return False
+        space = tuple(fn._input_metadata[slot].shape), fn._input_metadata[slot].dtype
+        ours, maps = fitted(ours, *space), fitted(maps, *space)
+        if not torch.equal(ours.isfinite(), maps.isfinite()):
+            return False
+        finite = maps.isfinite()
+        if largest((ours - maps)[finite]) > 1e-12 * max(largest(maps[finite]), 1e-300):
+            return False
+    return True
+
+
+def cotangents_of(node):
+    generator = torch.Generator().manual_seed(3)
+    first, *rest = node._input_metadata
+    return [torch.randn(tuple(first.shape), dtype=first.dtype, generator=generator), *[None] * len(rest)]
+
+
+def wishes(node):
+    """Every input that can be had, and each of them alone."""
+    every = [fn is not None for fn, _ in node.next_functions]
+    alone = [[i == j for j in range(len(every))] for i, needed in enumerate(every) if needed]
+    return [every, *alone]
+
+
+def broken(name, kernel):
+    """On which samples a kernel answers otherwise than the maps of its rule do."""
+    return [
+        (number, wanted)
+        for number, sample in enumerate(SAMPLES[name])
+        for node in sample.nodes(name)
+        for wanted in wishes(node)
+        if not _holds(node, CALCULUS[name], kernel, wanted)
+    ]
+
+
+def _holds(node, rule, kernel, wanted):
+    cotangents = cotangents_of(node)
+    with torch.no_grad():
+        found = kernel(node, cotangents, wanted)
+        if found is None:
+            return True
+        expected = Algebra.through(Gradient(), node, rule, cotangents, wanted)
+        return expected is not None and len(found) == len(wanted) and agree(found, expected, node)
+
+
+@pytest.mark.parametrize("name", KERNELED)
+def test_a_kernel_pulls_what_the_maps_of_its_rule_pull(name):
+    assert not broken(name, KERNELS[CALCULUS[name]])
+
+
+@pytest.mark.parametrize("name", KERNELED)
+def test_a_kernel_answers_on_some_sample(name):
+    kernel = KERNELS[CALCULUS[name]]
+    nodes = [node for sample in SAMPLES[name] for node in sample.nodes(name)]
+    assert any(kernel(node, cotangents_of(node), wishes(node)[0]) is not None for node in nodes)
+
+
+@pytest.mark.parametrize("name", KERNELED)
+def test_a_kernel_takes_a_batch_of_cotangents_under_vmap(name):
+    kernel = KERNELS[CALCULUS[name]]
+    for node in SAMPLES[name][0].nodes(name):
+        first, *rest = cotangents_of(node)
+        batch = torch.stack([first, -2 * first, first.flip(tuple(range(first.ndim)))])
+        wanted = wishes(node)[0]
+
+        def had(cotangent, node=node, rest=rest, wanted=wanted):
+            return tuple(p for p, want in zip(kernel(node, [cotangent, *rest], wanted), wanted, strict=True) if want)
+
+        with torch.no_grad():
+            together, alone = torch.vmap(had)(batch), [had(single) for single in batch]
+        for position, found in enumerate(together):
+            torch.testing.assert_close(found, torch.stack([products[position] for products in alone]))
+
+
+def test_every_kernel_belongs_to_a_rule_of_the_table():
+    assert set(KERNELS) <= set(CALCULUS.values())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda products: [None if p is None else p * (1 + 1e-10) for p in products],
+        lambda products: [None if p is None else -p for p in products],
+        lambda products: products[:-1],
+        lambda products: [products[0], None],
+    ],
+    ids=["a slightly wrong value", "a wrong sign", "a product too few", "an input forgotten"],
+)
+def test_a_planted_fault_is_caught(fault):
+    kernel = KERNELS[CALCULUS["BmmBackward0"]]
+    assert broken("BmmBackward0", lambda *given: fault(kernel(*given)))
+
+
+def test_a_rule_takes_one_kernel_only():
+    with pytest.raises(RegistryError, match="has a kernel already"):
+        pulled_by(lambda *_: None)(CALCULUS["MmBackward0"])
+
+
+def test_another_rule_for_the_same_operation_is_not_pulled_by_its_kernel():
+    assert (lambda node: CALCULUS["MmBackward0"](node)) not in KERNELS
