@@ -11,7 +11,7 @@ from torch import Tensor
 
 from undertow.engine import maps as m
 
-__all__ = ["chains", "forked_losses", "seeds", "shapes"]
+__all__ = ["chains", "forked_losses", "seeds", "shapes", "sliding"]
 
 shapes = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
 seeds = st.integers(0, 2**31)
@@ -64,6 +64,24 @@ def chains(draw: st.DrawFn) -> m.LinearMap:
     for _ in range(draw(st.integers(0, 3))):
         chain = draw(links(chain.target)) @ chain
     return chain
+
+
+@st.composite
+def sliding(draw: st.DrawFn) -> m.LinearMap:
+    """A convolution, transposed or not, as a map of the image or of the kernel."""
+    ndim, seed = draw(st.integers(1, 3)), draw(seeds)
+    size, stride, padding, dilation = (
+        draw(st.tuples(*[st.integers(*at)] * ndim)) for at in ((1, 2), (1, 2), (0, 1), (1, 2))
+    )
+    spatial, batch = draw(st.tuples(*[st.integers(3, 4)] * ndim)), draw(st.integers(1, 2))
+    groups, narrow, wide, transposed = *(draw(st.integers(1, 2)) for _ in range(3)), draw(st.booleans())
+    geometry = m.Geometry(stride, padding, dilation, transposed, (0,) * ndim, groups)
+    kernel = tensor((groups * (narrow if not transposed else wide), wide if not transposed else narrow, *size), seed)
+    image = tensor((batch, groups * wide, *spatial), seed + 1)
+    target = geometry.convolve(image, kernel).shape
+    if draw(st.booleans()):
+        return m.Convolve(kernel, geometry, tuple(image.shape), tuple(target))
+    return m.ConvolveKernel(image, geometry, tuple(kernel.shape), tuple(target))
 
 
 STEPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -11,9 +11,9 @@ from torch import Tensor
 from undertow.engine.algebras.base import fitted
 from undertow.engine.borrowed import vector_jacobian
 from undertow.engine.calculus import Rule
-from undertow.engine.maps import LinearMap
+from undertow.engine.maps import Adjoint, Compose, LinearMap, Standardize, Sum
 
-DENSE = 5_000
+DENSE = 20_000
 """Matrices with more entries than this are not written out."""
 
 
@@ -33,6 +33,8 @@ def broken_laws(node: Any, rule: Rule, *, bounded: bool = False) -> set[str]:
             broken.add("adjoint")
         if not _modulus(single, bounded):
             broken.add("modulus")
+        if not strongest_agrees(single):
+            broken.add("strongest")
     return broken
 
 
@@ -98,6 +100,46 @@ def _modulus(single: LinearMap, bounded: bool) -> bool:
         return True
     size = size.abs()
     return bool((modulus >= size - 1e-12).all()) if bounded else _close(modulus, size)
+
+
+def strongest_agrees(single: LinearMap) -> bool:
+    """Both directions of the max-product against the matrix of strongest paths, entry by entry."""
+    best = paths(single)
+    if best is None or not best.isfinite().all():
+        return True
+    v, w = _random(single.source).abs(), _random(single.target).abs()
+    pulled, pushed = single.strongest(w), single.strongest_push(v)
+    return (
+        pulled.shape == v.shape
+        and pushed.shape == w.shape
+        and _close(pulled.reshape(-1), _greatest(best * w.reshape(-1, 1), 0))
+        and _close(pushed.reshape(-1), _greatest(best * v.reshape(1, -1), 1))
+    )
+
+
+def paths(single: LinearMap) -> Tensor | None:
+    """For each entry of the target and of the source, the strongest path between them through a map's parts."""
+    match single:
+        case Compose(outer, inner):
+            left, right = paths(outer), paths(inner)
+            if left is None or right is None or left.numel() * right.shape[1] > 100 * DENSE:
+                return None
+            return _greatest(left.unsqueeze(2) * right.unsqueeze(0), 1)
+        case Sum(left_map, right_map):
+            left, right = paths(left_map), paths(right_map)
+            return None if left is None or right is None else torch.maximum(left, right)
+        case Adjoint(of):
+            back = paths(of)
+            return None if back is None else back.T
+        case Standardize():
+            return paths(single.modulus())
+        case _:
+            dense = matrix(single)
+            return None if dense is None else dense.abs()
+
+
+def _greatest(terms: Tensor, dim: int) -> Tensor:
+    return terms.amax(dim) if terms.shape[dim] else terms.sum(dim)
 
 
 def matrix(single: LinearMap) -> Tensor | None:

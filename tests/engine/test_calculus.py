@@ -106,6 +106,18 @@ def test_a_modulus_that_keeps_a_sign_breaks_the_modulus_law():
         assert broken_laws(sin, lambda n: (Signed(n._saved_self.cos()),)) == {"modulus"}
 
 
+def test_a_strongest_path_that_adds_up_what_it_should_compare_breaks_its_law():
+    node = _node("MmBackward0")
+
+    class Adding(type(CALCULUS["MmBackward0"](node)[0])):
+        def strongest(self, cotangent):
+            return cotangent @ self.b.abs().mT
+
+    with torch.no_grad():
+        right, left = CALCULUS["MmBackward0"](node)
+        assert broken_laws(node, lambda _: (Adding(right.b, right.rows), left)) == {"strongest"}
+
+
 def test_the_table_refuses_a_second_rule():
     with pytest.raises(RegistryError, match="MmBackward0 has a derivative rule already"):
         derivative("MmBackward0")(lambda _: ())

@@ -1,12 +1,15 @@
 """The laws of linear maps, over random chains of them."""
 
+from unittest.mock import patch
+
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from tests.engine.laws import matrix
-from tests.strategies import chains, seeds, tensor
-from undertow.engine.maps import Compose, Diagonal, LinearMap, Standardize
+from tests.engine.laws import matrix, strongest_agrees
+from tests.strategies import chains, seeds, sliding, tensor
+from undertow.engine.maps import Compose, Diagonal, LinearMap, Standardize, strongest
 
 
 @given(chains(), seeds)
@@ -31,6 +34,25 @@ def test_the_matrix_of_the_adjoint_is_the_transpose(a):
 def test_the_modulus_bounds_every_entry_and_has_none_below_zero(a):
     modulus = matrix(a.modulus())
     assert (modulus >= matrix(a).abs() - 1e-9 * (1 + modulus)).all()
+
+
+@given(chains())
+def test_the_strongest_path_through_a_map_is_that_of_its_matrix(a):
+    assert strongest_agrees(a)
+
+
+@given(sliding())
+def test_the_strongest_path_through_a_convolution_is_that_of_its_matrix(a):
+    assume(matrix(a) is not None)
+    assert strongest_agrees(a)
+
+
+@given(seeds, st.integers(1, 40))
+def test_a_greatest_product_is_the_same_in_tiles_of_any_size(seed, tile):
+    a, b = tensor((3, 4, 5), seed).abs(), tensor((2, 1, 5, 3), seed + 1).abs()
+    with patch.object(strongest, "TILE", tile):
+        tiled = strongest.greatest_product(a, b)
+    assert torch.equal(tiled, (a.unsqueeze(-1) * b.unsqueeze(-3)).amax(-2))
 
 
 @given(chains(), seeds)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Shape", "Sum"]
+__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Rearrangement", "Shape", "Sum"]
 
 Shape = tuple[int, ...]
 
@@ -43,6 +44,18 @@ class LinearMap(abc.ABC):
     def modulus(self) -> LinearMap:
         """The same map with every matrix entry replaced by its absolute value."""
 
+    @abc.abstractmethod
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        """For each entry s of `source`, the largest |A[t, s]| · cotangent[t] there is, over the entries t of `target`.
+
+        What the strongest path brings back to s, in place of what all paths bring together (`pull`). No entry
+        of the cotangent is negative. Where a map is made of several, a path is one through each of them.
+        """
+
+    @abc.abstractmethod
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        """The same from source to target: for each t, the largest |A[t, s]| · tangent[s], over s."""
+
     def adjoint(self) -> LinearMap:
         """The map back, with `<Av, w> = <v, A*w>` for all v and w."""
         return Adjoint(self)
@@ -61,8 +74,23 @@ def _size(shape: Shape) -> str:
     return "×".join(map(str, shape)) or "scalar"
 
 
+class Rearrangement(LinearMap):
+    """A map that moves entries or leaves them out: its matrix has a 1 at most once in each row and each column."""
+
+    __slots__ = ()
+
+    def modulus(self) -> LinearMap:
+        return self
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return self.pull(cotangent)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.push(tangent)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class Identity(LinearMap):
+class Identity(Rearrangement):
     """v ↦ v."""
 
     shape: Shape
@@ -80,9 +108,6 @@ class Identity(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent
-
-    def modulus(self) -> LinearMap:
-        return self
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -107,6 +132,12 @@ class Adjoint(LinearMap):
 
     def modulus(self) -> LinearMap:
         return Adjoint(self.of.modulus())
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return self.of.strongest_push(cotangent)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.of.strongest(tangent)
 
     def adjoint(self) -> LinearMap:
         return self.of
@@ -140,6 +171,12 @@ class Compose(LinearMap):
     def modulus(self) -> LinearMap:
         return Compose(self.outer.modulus(), self.inner.modulus())
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return self.inner.strongest(self.outer.strongest(cotangent))
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.outer.strongest_push(self.inner.strongest_push(tangent))
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sum(LinearMap):
@@ -164,3 +201,9 @@ class Sum(LinearMap):
 
     def modulus(self) -> LinearMap:
         return Sum(self.left.modulus(), self.right.modulus())
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return torch.maximum(self.left.strongest(cotangent), self.right.strongest(cotangent))
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return torch.maximum(self.left.strongest_push(tangent), self.right.strongest_push(tangent))

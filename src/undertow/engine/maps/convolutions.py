@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.strongest import Sliding
 
 __all__ = ["AdaptiveAveragePool", "AveragePool", "Convolve", "ConvolveKernel", "Geometry"]
 
@@ -36,6 +37,10 @@ class Geometry:
         )[which]
         return answer
 
+    def sliding(self) -> Sliding:
+        """How the kernel slides over the larger of the two images, the one that a transposed convolution makes."""
+        return Sliding(self.stride, self.padding, self.dilation, self.groups)
+
     def _all(self) -> tuple[Sequence[int], Sequence[int], Sequence[int], bool, Sequence[int], int]:
         return self.stride, self.padding, self.dilation, self.transposed, self.output_padding, self.groups
 
@@ -58,6 +63,16 @@ class Convolve(LinearMap):
     def modulus(self) -> LinearMap:
         return replace(self, kernel=self.kernel.abs())
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return self._strongest(cotangent, self.source, outwards=self.geometry.transposed)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self._strongest(tangent, self.target, outwards=not self.geometry.transposed)
+
+    def _strongest(self, image: Tensor, shape: Shape, *, outwards: bool) -> Tensor:
+        sliding, kernel = self.geometry.sliding(), self.kernel.abs()
+        return sliding.result(image, kernel, shape) if outwards else sliding.image(image, kernel, shape)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ConvolveKernel(LinearMap):
@@ -76,6 +91,16 @@ class ConvolveKernel(LinearMap):
 
     def modulus(self) -> LinearMap:
         return replace(self, image=self.image.abs())
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        sliding, image = self.geometry.sliding(), self.image.abs()
+        small, large = (image, cotangent) if self.geometry.transposed else (cotangent, image)
+        return sliding.kernel(small, large, self.source)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        sliding, image = self.geometry.sliding(), self.image.abs()
+        slide = sliding.image if self.geometry.transposed else sliding.result
+        return slide(image, tangent, self.target)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,6 +123,28 @@ class AveragePool(LinearMap):
     def modulus(self) -> LinearMap:
         return self
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        sliding, kernel = self._sliding(cotangent)
+        shares = (cotangent * self._share(cotangent)).reshape(-1, 1, *self.target[-2:])
+        return sliding.image(shares, kernel, (shares.shape[0], 1, *self.source[-2:])).reshape(self.source)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        sliding, kernel = self._sliding(tangent)
+        image = tangent.reshape(-1, 1, *self.source[-2:])
+        best = sliding.result(image, kernel, (image.shape[0], 1, *self.target[-2:]))
+        return best.reshape(self.target) * self._share(tangent)
+
+    def _sliding(self, like: Tensor) -> tuple[Sliding, Tensor]:
+        size, stride, padding, *_ = self.window
+        return Sliding(stride or size, padding, (1, 1)), like.new_ones(1, 1, *size)
+
+    def _share(self, like: Tensor) -> Tensor:
+        """By what each window multiplies the entries it sees."""
+        ones = like.new_ones(1, *self.source[-2:])
+        inside = torch.ops.aten.avg_pool2d.default(ones, *self.window[:-1], 1)
+        share: Tensor = torch.ops.aten.avg_pool2d.default(ones, *self.window) / inside
+        return share[0]
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AdaptiveAveragePool(LinearMap):
@@ -117,3 +164,27 @@ class AdaptiveAveragePool(LinearMap):
 
     def modulus(self) -> LinearMap:
         return self
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        for dim in (-2, -1):
+            shape = [*cotangent.shape]
+            shape[dim] = self.source[dim]
+            answer = cotangent.new_zeros(shape)
+            for place, start, count in self._windows(dim):
+                seen = answer.narrow(dim, start, count)
+                torch.maximum(seen, cotangent.narrow(dim, place, 1) / count, out=seen)
+            cotangent = answer
+        return cotangent
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        for dim in (-2, -1):
+            windows = [tangent.narrow(dim, start, n).amax(dim, keepdim=True) / n for _, start, n in self._windows(dim)]
+            tangent = torch.cat(windows, dim)
+        return tangent
+
+    def _windows(self, dim: int) -> Iterator[tuple[int, int, int]]:
+        """Along a dimension, each place of the target with where its window starts and how long it is."""
+        places, size = self.target[dim], self.source[dim]
+        for place in range(places):
+            start = place * size // places
+            yield place, start, -(-(place + 1) * size // places) - start

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.base import LinearMap, Rearrangement, Shape
 
 __all__ = ["Above", "Diagonal", "Mask", "Scale"]
 
@@ -38,9 +38,15 @@ class Diagonal(LinearMap):
     def modulus(self) -> LinearMap:
         return Diagonal(self.d.abs())
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return cotangent * self.d.abs()
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return tangent * self.d.abs()
+
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Mask(LinearMap):
+class Mask(Rearrangement):
     """v ↦ v where `kept` is true, and 0 elsewhere, even for an entry that is infinite or not a number."""
 
     kept: Tensor
@@ -59,12 +65,9 @@ class Mask(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.masked_fill(~self.kept, 0)
 
-    def modulus(self) -> LinearMap:
-        return self
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Above(LinearMap):
+class Above(Rearrangement):
     """v ↦ v where `gate` is above `level`, and 0 elsewhere: a mask that is never written out."""
 
     gate: Tensor
@@ -84,9 +87,6 @@ class Above(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.push(cotangent)
-
-    def modulus(self) -> LinearMap:
-        return self
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,3 +112,9 @@ class Scale(LinearMap):
 
     def modulus(self) -> LinearMap:
         return Scale(abs(self.factor), self.shape)
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return cotangent * abs(self.factor)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return tangent * abs(self.factor)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Shape, Sum
 from undertow.engine.maps.entrywise import Diagonal
+from undertow.engine.maps.strongest import greatest, other_greatest
 
 __all__ = ["LogSoftmax", "RankOne", "Softmax", "Standardize"]
 
@@ -38,6 +39,12 @@ class RankOne(LinearMap):
     def modulus(self) -> LinearMap:
         return RankOne(self.left.abs(), self.right.abs(), self.dims)
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return self.right.abs() * greatest(self.left.abs() * cotangent, self.dims)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.left.abs() * greatest(self.right.abs() * tangent, self.dims)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Softmax(LinearMap):
@@ -63,6 +70,13 @@ class Softmax(LinearMap):
     def modulus(self) -> LinearMap:
         # p_i - p_i² on the diagonal, -p_i p_j off it.
         return Sum(Diagonal(self.p * (1 - 2 * self.p)), RankOne(self.p, self.p, (self.dim,)))
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        weighted = self.p * cotangent
+        return torch.maximum((1 - self.p) * weighted, self.p * other_greatest(weighted, self.dim))
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.strongest(tangent)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,6 +104,14 @@ class LogSoftmax(LinearMap):
         # 1 - p_i on the diagonal, -p_j off it.
         p = self.log_p.exp()
         return Sum(Diagonal(1 - 2 * p), RankOne(torch.ones_like(p), p, (self.dim,)))
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        p = self.log_p.exp()
+        return torch.maximum((1 - p) * cotangent, p * other_greatest(cotangent, self.dim))
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        p = self.log_p.exp()
+        return torch.maximum((1 - p) * tangent, other_greatest(p * tangent, self.dim))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -124,3 +146,9 @@ class Standardize(LinearMap):
         one, z = torch.ones_like(self.z), self.z.abs()
         means = Sum(RankOne(share, one, self.dims), RankOne(share * z, z, self.dims))
         return Sum(Diagonal(self.r.expand_as(self.z)), means)
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return self.modulus().strongest(cotangent)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.modulus().strongest_push(tangent)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.strongest import scattered
 
 __all__ = ["Index", "Lookup", "TakeAlong"]
 
@@ -33,6 +34,12 @@ class TakeAlong(LinearMap):
     def modulus(self) -> LinearMap:
         return self
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return cotangent.new_zeros(self.source).scatter_reduce_(self.dim, self.index, cotangent, "amax")
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.push(tangent)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Index(LinearMap):
@@ -53,6 +60,13 @@ class Index(LinearMap):
 
     def modulus(self) -> LinearMap:
         return self
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        positions = torch.arange(torch.Size(self.source).numel(), device=cotangent.device).reshape(self.source)
+        return scattered(cotangent, self.push(positions), self.source)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.push(tangent)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,3 +97,11 @@ class Lookup(LinearMap):
 
     def modulus(self) -> LinearMap:
         return self
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        kept = cotangent * (self.index != self.padding).unsqueeze(-1)
+        rows = self.index.unsqueeze(-1).expand(self.target).reshape(-1, self.width)
+        return cotangent.new_zeros(self.source).scatter_reduce_(0, rows, kept.reshape(rows.shape), "amax")
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.push(tangent)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.strongest import greatest_product
 
 __all__ = ["LeftMultiply", "RightMultiply"]
 
@@ -42,6 +43,12 @@ class LeftMultiply(LinearMap):
     def modulus(self) -> LinearMap:
         return LeftMultiply(self.a.abs(), self.columns, self.by_columns)
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return greatest_product(self.a.abs().mT, cotangent)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return greatest_product(self.a.abs(), tangent)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RightMultiply(LinearMap):
@@ -68,3 +75,9 @@ class RightMultiply(LinearMap):
 
     def modulus(self) -> LinearMap:
         return RightMultiply(self.b.abs(), self.rows)
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return greatest_product(cotangent, self.b.abs().mT)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return greatest_product(tangent, self.b.abs())

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.base import LinearMap, Rearrangement, Shape
+from undertow.engine.maps.strongest import greatest, greatest_to_size
 
 __all__ = ["Expand", "Flip", "Permute", "Reshape", "Roll", "Slice", "Total"]
 
@@ -27,6 +28,12 @@ class Expand(LinearMap):
 
     def modulus(self) -> LinearMap:
         return self
+
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return greatest_to_size(cotangent, self.source)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return self.push(tangent)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,9 +56,15 @@ class Total(LinearMap):
     def modulus(self) -> LinearMap:
         return self
 
+    def strongest(self, cotangent: Tensor) -> Tensor:
+        return self.pull(cotangent)
+
+    def strongest_push(self, tangent: Tensor) -> Tensor:
+        return greatest(tangent, self.dims)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Reshape(LinearMap):
+class Reshape(Rearrangement):
     """v ↦ the same entries, in the same order, in another shape."""
 
     source: Shape = field()
@@ -63,12 +76,9 @@ class Reshape(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.reshape(self.source)
 
-    def modulus(self) -> LinearMap:
-        return self
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Permute(LinearMap):
+class Permute(Rearrangement):
     """v ↦ v with its dimensions in another order: dimension i of the result is dimension `dims[i]` of v."""
 
     source: Shape = field()
@@ -86,12 +96,9 @@ class Permute(LinearMap):
             return cotangent.permute(self.dims)
         return cotangent.permute(tuple(self.dims.index(dim) for dim in range(len(self.dims))))
 
-    def modulus(self) -> LinearMap:
-        return self
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Slice(LinearMap):
+class Slice(Rearrangement):
     """v ↦ `count` of its slices along `dim`, from `start` on, each `step`-th. Its adjoint puts zeros elsewhere."""
 
     source: Shape = field()
@@ -112,16 +119,13 @@ class Slice(LinearMap):
         answer[self._where()] = cotangent
         return answer
 
-    def modulus(self) -> LinearMap:
-        return self
-
     def _where(self) -> tuple[slice, ...]:
         stop = self.start + self.count * self.step
         return (*[slice(None)] * self.dim, slice(self.start, stop, self.step))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Flip(LinearMap):
+class Flip(Rearrangement):
     """v ↦ v in reverse order along `dims`."""
 
     source: Shape = field()
@@ -137,12 +141,9 @@ class Flip(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.flip(self.dims)
 
-    def modulus(self) -> LinearMap:
-        return self
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Roll(LinearMap):
+class Roll(Rearrangement):
     """v ↦ v moved round by `shifts` along `dims`; without `dims`, along v laid out in one row."""
 
     source: Shape = field()
@@ -158,6 +159,3 @@ class Roll(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return torch.roll(cotangent, tuple(-shift for shift in self.shifts), self.dims)
-
-    def modulus(self) -> LinearMap:
-        return self
