@@ -16,7 +16,7 @@ from undertow.engine.backward import backward
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Operation, Topology
 from undertow.engine.plan import Plan
-from undertow.store.records import Activation, Event, LossHead, OptimizerState, Parameter
+from undertow.store.records import Activation, Event, LossHead, OptimizerState, Parameter, Probed
 from undertow.store.run import Run
 from undertow.store.writer import Writer, facts_of
 
@@ -60,14 +60,7 @@ def kept(folder: Path, training: Training) -> Run:
                 if flow.topology not in topologies:
                     topologies.append(flow.topology)
                     writer.topology(len(topologies) - 1, flow.topology)
-                facts = facts_of(
-                    seeds=flow.seeds,
-                    scale=1.0,
-                    head=LossHead(_head(flow), {}),
-                    target=None,
-                    activations=_activations(flow),
-                    inputs=[],
-                )
+                facts = facts_of(flow.seeds, 1.0, Probed(LossHead(_head(flow), {}), activations=_activations(flow)))
                 number = topologies.index(flow.topology)
                 keys = len(flow.topology.edges) + sum(map(len, flow.plan.sums))
                 writer.observed(step, site, number, loss.item(), flow.values, keys, facts)
@@ -98,6 +91,8 @@ def _updates(parameters, before, rate):
         "carried": [0.0 for _ in parameters],
         "silent": [float((g == 0).float().mean()) for g in gradients.values()],
         "rate": [rate for _ in parameters],
+        "decay": [0.0 for _ in parameters],
+        "angle": [0.0 for _ in parameters],
     }
 
 
@@ -147,7 +142,7 @@ def _activations(flow: Flow) -> list[Activation]:
         if operation.name in {"SigmoidBackward0", "ReluBackward0", "TanhBackward0", "GeluBackward0"}:
             units = operation.shapes[0][-1]
             flat = np.arange(units) % 7 == 0 if operation.name == "ReluBackward0" else np.zeros(units, bool)
-            found.append(Activation(index, units, flat, 64, 0.5 / (1 + index % 5), 0.4))
+            found.append(Activation(index, units, flat, 64, 0.5 / (1 + index % 5), 0.4, 0.8, 0.1))
     return found
 
 

@@ -12,7 +12,9 @@ import undertow
 from undertow.engine.graph import Graph
 from undertow.engine.plan import Plan
 from undertow.observe import Sampler, probes
-from undertow.store.records import UPDATE_COLUMNS
+from undertow.observe.conditions import conditions
+from undertow.observe.roster import Roster
+from undertow.store.records import UPDATE_COLUMNS, Probed
 from undertow.store.writer import Writer, facts_of
 
 
@@ -24,7 +26,8 @@ def test_ten_thousand_steps_of_two_hundred_modules_fit_into_20_megabytes(tmp_pat
     writer = Writer(tmp_path / "run")
     writer.sites(["train.py:10"])
     writer.topology(0, plan.topology)
-    facts = {"head": probes.loss_head(graph), "target": None, "inputs": [*probes.inputs(graph)]}
+    head, inputs = probes.loss_head(graph), [*probes.inputs(graph)]
+    noted = conditions(graph, head, None, Roster())
     probed = [*probes.activations(graph)]
     sampler = Sampler()
     count = sum(1 for _ in net.parameters())
@@ -35,7 +38,7 @@ def test_ten_thousand_steps_of_two_hundred_modules_fit_into_20_megabytes(tmp_pat
             sampler.observed(step, 0.001)
             sizes = dict(enumerate(random.lognormal(size=plan.keys)))
             activations = probed if step % 4 == 0 else []
-            told = facts_of(seeds=[1.0], scale=1.0, activations=activations, **facts)
+            told = facts_of([1.0], 1.0, Probed(head, None, activations, inputs, noted if activations else None))
             writer.observed(step, 0, 0, 1.0, sizes, plan.keys, told)
             writer.updates(step, {name: random.lognormal(size=count) for name in UPDATE_COLUMNS})
     writer.commit()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from undertow.engine.graph import Graph, Operation
 from undertow.engine.plan import ISOMETRIES
-from undertow.observe.probes import saved
+from undertow.observe.saved import saved
 
 __all__ = ["birth"]
 

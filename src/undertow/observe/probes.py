@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from undertow.engine.graph import Graph
-from undertow.store import Activation, InputScale, LossHead, Target
+from undertow.observe.saved import saved
+from undertow.store import Activation, InputScale, LossHead
 
-__all__ = ["activations", "inputs", "loss_head", "saved", "target"]
+__all__ = ["ENTRANCES", "activations", "inputs", "loss_head"]
 
 MOST_ACTIVATIONS = 96
 ENTRIES = 1 << 15
@@ -43,28 +44,6 @@ ENTRANCES = {
 
 SOFTMAXES = frozenset({"SoftmaxBackward0", "LogSoftmaxBackward0"})
 
-LOSSES = frozenset(
-    {
-        "BinaryCrossEntropyBackward0",
-        "BinaryCrossEntropyWithLogitsBackward0",
-        "HuberLossBackward0",
-        "KlDivBackward0",
-        "MseLossBackward0",
-        "NllLoss2DBackward0",
-        "NllLossBackward0",
-        "SmoothL1LossBackward0",
-    }
-)
-
-
-def saved(node: Any, name: str) -> Tensor | None:
-    """A tensor that an operation saved; `None` if there is none, or if reading it would recompute it."""
-    raw = getattr(node, f"_raw_saved_{name}", None)
-    if raw is None or raw.unpack_hook is not None:
-        return None
-    value = getattr(node, f"_saved_{name}")
-    return value if isinstance(value, Tensor) else None
-
 
 def activations(graph: Graph) -> Iterator[Activation]:
     """What each activation did, on a strided part of its inputs; evenly chosen where there are very many."""
@@ -83,13 +62,17 @@ def _activation(
     seen = _thinned(value, units).to(torch.float32)
     steep = slope(seen) > FLAT * greatest
     others = [d for d in range(seen.dim()) if d != units]
+    rms = float(torch.linalg.vector_norm(seen)) / seen.numel() ** 0.5
+    sizes = seen.abs().mean(others)
     return Activation(
         operation=index,
         units=seen.shape[units],
         flat=~steep.sum(others).ne(0).cpu().numpy(),
         entries=seen.numel() // seen.shape[units],
         flat_share=1 - float(steep.sum()) / seen.numel(),
-        rms=float(torch.linalg.vector_norm(seen)) / seen.numel() ** 0.5,
+        rms=rms,
+        varied=float(seen.var(0, correction=0).mean().sqrt()) / rms if rms > 0 else 0.0,
+        dormant=float((sizes <= 0.1 * sizes.mean()).to(torch.float32).mean()),
     )
 
 
@@ -178,58 +161,3 @@ def _softmax_size(graph: Graph, index: int) -> int:
     dimension = graph.nodes[index]._saved_dim
     wrapped = dimension - (1 << 64) if dimension >= 1 << 63 else dimension
     return int(shape[wrapped]) if shape else 1
-
-
-def target(graph: Graph, head: LossHead) -> Target | None:
-    """What the first loss operation of the head compares its input with."""
-    for index in head.operations:
-        node = graph.nodes[index]
-        if type(node).__name__ in LOSSES:
-            wanted = saved(node, "target")
-            return None if wanted is None else _target(index, node, wanted.detach(), _is_whole(graph, index))
-    return None
-
-
-def _target(index: int, node: Any, wanted: Tensor, whole: bool) -> Target:
-    classes = not wanted.is_floating_point()
-    value = saved(node, "self")
-    values = wanted.to(torch.float64) if not classes else wanted
-    return Target(
-        operation=index,
-        shape=tuple(wanted.shape),
-        broadcast=any(s == 0 and n > 1 for s, n in zip(wanted.stride(), wanted.shape, strict=True)),
-        counts=_counts(wanted, value) if classes else (),
-        mean=float(values.mean()) if not classes else 0.0,
-        variance=float(values.var(0).mean()) if not classes and len(values) > 1 else 0.0,
-        normalised=_log_total(node, value) if value is not None else 0.0,
-        whole=whole,
-    )
-
-
-MEAN = 1
-"""PyTorch's number for the reduction of that name."""
-
-
-def _is_whole(graph: Graph, index: int) -> bool:
-    """Whether the pass started from this operation's unweighted mean."""
-    node = graph.nodes[index]
-    if saved(node, "weight") is not None or saved(node, "pos_weight") is not None:
-        return False
-    return [root for root, _ in graph.roots] == [index] and getattr(node, "_saved_reduction", MEAN) == MEAN
-
-
-def _counts(wanted: Tensor, value: Tensor | None) -> tuple[int, ...]:
-    classes = value.shape[1] if value is not None and value.dim() > 1 else int(wanted.max()) + 1
-    kept = wanted.flatten()
-    kept = kept[(kept >= 0) & (kept < classes)]
-    return tuple(torch.bincount(kept, minlength=classes).tolist()) if classes <= 1000 else ()
-
-
-def _log_total(node: Any, value: Tensor) -> float:
-    """For losses of log-probabilities, the mean of log Σ exp over classes: 0 where they are that."""
-    name = type(node).__name__
-    if name == "KlDivBackward0":
-        return float(value.detach().to(torch.float64).logsumexp(-1).mean())
-    if name.startswith("NllLoss"):
-        return float(value.detach().to(torch.float64).logsumexp(1 if value.dim() > 1 else 0).mean())
-    return 0.0

@@ -22,7 +22,7 @@ __all__ = ["Place", "Roster"]
 Place = tuple[int, str]
 """A module: the number of its model, and its path in it."""
 
-SETTINGS = ("lr", "momentum", "betas", "eps", "weight_decay", "nesterov", "alpha", "dampening")
+SETTINGS = ("lr", "momentum", "betas", "eps", "weight_decay", "nesterov", "alpha", "dampening", "maximize")
 
 
 @dataclass

@@ -17,13 +17,17 @@ from undertow.engine.graph import Graph, Topology
 from undertow.engine.plan import Plan
 from undertow.observe import probes
 from undertow.observe.births import birth
+from undertow.observe.conditions import conditions
 from undertow.observe.cuts import Cut
+from undertow.observe.data import loaders
+from undertow.observe.fresh import frozen
 from undertow.observe.guard import Guard
 from undertow.observe.naming import Names, Naming
 from undertow.observe.roster import Roster, held
+from undertow.observe.targets import target
 from undertow.observe.updates import UpdateProbe, carried
 from undertow.observe.watch import Watch, graph_behind
-from undertow.store import Event, LossHead, Parameter
+from undertow.store import Event, LossHead, Parameter, Probed
 from undertow.store.records import UPDATE_COLUMNS
 from undertow.store.writer import Writer, facts_of
 
@@ -116,7 +120,7 @@ class Catalogue:
         self.writer.optimizers(self.roster.optimizers)
         for row in self._passes:
             graph: Known = row["known"]
-            facts = facts_of(seeds=row["seeds"], scale=row["scale"], **row["facts"])
+            facts = facts_of(row["seeds"], row["scale"], row["probed"])
             sizes, keys = row["sizes"], graph.plan.keys
             self.writer.observed(row["step"], row["site"], graph.number, row["loss"], sizes, keys, facts)
         for step, columns in self._updates:
@@ -210,7 +214,7 @@ class Sample:
         if by_hand and self._by_hand is None:
             self._moved_by_hand(leaves)
         self._pending = {"step": step, "site": site, "loss": loss, "known": known, "scale": scale}
-        self._pending["facts"] = self._probe(graph, known, site)
+        self._pending["probed"] = self._probe(graph, known, site)
         self._watch = Watch(graph, known.plan, self._guard)
         self._watch.start(seeds)
 
@@ -224,17 +228,15 @@ class Sample:
         sizes, started = watch.stop()
         self._rows.append(self._pending | {"sizes": sizes, "seeds": started})
 
-    def _probe(self, graph: Graph, known: Known, site: int) -> dict[str, Any]:
+    def _probe(self, graph: Graph, known: Known, site: int) -> Probed:
         self._catalogue.observed[site] += 1
         head = known.head = known.head or probes.loss_head(graph)
         count = self._catalogue.observed[site]
-        full = count <= PROBED_FIRST or count % PROBED_EVERY == 0
-        return {
-            "head": head,
-            "target": probes.target(graph, head) if full else None,
-            "activations": [*probes.activations(graph)] if full else [],
-            "inputs": [*probes.inputs(graph)] if full else [],
-        }
+        if count > PROBED_FIRST and count % PROBED_EVERY:
+            return Probed(head)
+        wanted = target(graph, head)
+        noted = conditions(graph, head, wanted, self._catalogue.roster)
+        return Probed(head, wanted, [*probes.activations(graph)], [*probes.inputs(graph)], noted)
 
     def _note_carried(self, leaves: Sequence[Tensor]) -> None:
         """What `.grad` holds before a pass: over the step's passes the least counts, as zeroing may come late."""
@@ -256,7 +258,7 @@ class Sample:
 
     def step_ended(self, optimizer: Optimizer) -> None:
         if (found := self._probes.pop(id(optimizer), None)) is not None:
-            self._keep(*found, _rates(optimizer))
+            self._keep(*found, {name: _in_force(optimizer, key) for name, key in SETTINGS.items()})
 
     def _moved_by_hand(self, leaves: Sequence[Tensor]) -> None:
         """In a loop without an optimizer: compare the weights from here to the end of the step."""
@@ -264,9 +266,11 @@ class Sample:
         if parameters:
             self._by_hand = parameters, UpdateProbe(parameters)
 
-    def _keep(self, parameters: Sequence[Tensor], probe: UpdateProbe, rates: dict[int, float]) -> None:
+    def _keep(self, parameters: Sequence[Tensor], probe: UpdateProbe, settings: dict[str, dict[int, float]]) -> None:
         columns = probe.after()
-        columns["rate"] = np.array([rates.get(id(parameter), math.nan) for parameter in parameters])
+        for name in SETTINGS:
+            in_force = settings.get(name, {})
+            columns[name] = np.array([in_force.get(id(parameter), math.nan) for parameter in parameters])
         self._columns.append(([self._catalogue.roster.number_of(parameter) for parameter in parameters], columns))
 
     # the end
@@ -287,6 +291,10 @@ class Sample:
         if self.naming.blind:
             self._catalogue.wanted = not self._catalogue.at_once
             self._catalogue.at_once = True
+        if (found := frozen(self._catalogue.roster)) is not None:
+            self._catalogue.tell_once(step, "frozen", **found)
+        if held_by_user := loaders():
+            self._catalogue.tell_once(step, "loaders", loaders=held_by_user)
         for facts in cuts_told(self.naming, self._catalogue.roster, self._reached, self._cuts):
             self._catalogue.writer.event(Event(step, "cut", facts))
 
@@ -299,12 +307,16 @@ class Sample:
         return table
 
 
-def _rates(optimizer: Optimizer) -> dict[int, float]:
+SETTINGS = {"rate": "lr", "decay": "weight_decay"}
+"""Columns of `Updates` that are settings of a parameter's group, and what optimizers call them."""
+
+
+def _in_force(optimizer: Optimizer, key: str) -> dict[int, float]:
     return {
-        id(parameter): float(group["lr"])
+        id(parameter): float(group[key])
         for group in optimizer.param_groups
         for parameter in group["params"]
-        if isinstance(group.get("lr"), (int, float, Tensor))
+        if isinstance(group.get(key), (int, float, Tensor))
     }
 
 

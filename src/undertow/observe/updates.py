@@ -38,7 +38,15 @@ class UpdateProbe:
                 "update": segment_norms(change, self._lengths, self._sizes),
                 "lost": lost / moved,
                 "silent": 1 - moved / np.array(self._lengths),
+                "angle": self._angle(change),
             }
+
+    def _angle(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Between each parameter's change and the way straight downhill."""
+        downhill = -segment_sums(change * self._gradients, self._lengths)
+        squares = segment_sums(change * change, self._lengths) * segment_sums(self._gradients**2, self._lengths)
+        angle: NDArray[np.float64] = np.arccos(np.clip(downhill / np.sqrt(squares), -1, 1))
+        return angle
 
     def _views_now(self) -> list[Tensor]:
         """The same views, anew where a parameter was given other memory, or where a view was a copy."""

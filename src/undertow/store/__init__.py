@@ -1,5 +1,6 @@
 """A run on disk: written while it trains, read by everything that judges and shows."""
 
+from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout
 from undertow.store.records import (
     Activation,
     Event,
@@ -9,6 +10,7 @@ from undertow.store.records import (
     OptimizerState,
     Parameter,
     Pass,
+    Probed,
     Site,
     Target,
     Updates,
@@ -17,6 +19,11 @@ from undertow.store.run import Run, list_runs, run_folders
 
 __all__ = [
     "Activation",
+    "Attention",
+    "Batch",
+    "BatchNorm",
+    "Conditions",
+    "Dropout",
     "Event",
     "InputScale",
     "LossHead",
@@ -24,6 +31,7 @@ __all__ = [
     "OptimizerState",
     "Parameter",
     "Pass",
+    "Probed",
     "Run",
     "Site",
     "Target",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from undertow.engine.flow import Flow
+from undertow.store.conditions import Conditions
 
 __all__ = [
     "UPDATE_COLUMNS",
@@ -21,6 +23,7 @@ __all__ = [
     "OptimizerState",
     "Parameter",
     "Pass",
+    "Probed",
     "Site",
     "Target",
     "Updates",
@@ -96,6 +99,8 @@ class Activation:
         entries: How many inputs of each unit were seen.
         flat_share: Share of all entries where the slope is below a twentieth of its greatest value.
         rms: Root mean square of its outputs.
+        varied: Deviation of its outputs from one example to the next, over `rms`: 0 where all are the same.
+        dormant: Share of units whose mean size is at most a tenth of the layer's.
     """
 
     operation: int
@@ -104,6 +109,8 @@ class Activation:
     entries: int
     flat_share: float
     rms: float
+    varied: float
+    dormant: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,10 @@ class Target:
         mean, variance: For other targets; the variance over the batch, averaged over the rest.
         whole: Whether the loss is this operation's mean and nothing else, each example counting the same.
         normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
+        low, high: Smallest and largest entry.
+        summed: Whether the loss operation sums over the batch instead of averaging.
+        varied: Deviation of the output from one example to the next, over its root mean square; `nan` if not known.
+        past_unit, past_tanh, past_zero: Mean squared distance of the entries to [0, 1], to [-1, 1], to [0, ∞).
     """
 
     operation: int
@@ -152,6 +163,13 @@ class Target:
     variance: float
     normalised: float
     whole: bool
+    low: float = nan
+    high: float = nan
+    summed: bool = False
+    varied: float = nan
+    past_unit: float = 0.0
+    past_tanh: float = 0.0
+    past_zero: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +186,17 @@ class LossHead:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """What is measured of a pass besides its norms; most of it not on every pass."""
+
+    head: LossHead
+    target: Target | None = None
+    activations: Sequence[Activation] = ()
+    inputs: Sequence[InputScale] = ()
+    conditions: Conditions | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
     """One backward pass that was observed in full.
 
@@ -179,6 +208,7 @@ class Pass:
         head: The loss head.
         target: What the loss was compared with, where the loss operation is one that is known.
         activations, inputs: What was probed; not on every pass.
+        conditions: What it ran under; `None` where it was not probed.
     """
 
     step: int
@@ -189,6 +219,7 @@ class Pass:
     target: Target | None
     activations: Sequence[Activation] = field(repr=False)
     inputs: Sequence[InputScale] = field(repr=False)
+    conditions: Conditions | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +235,8 @@ class Updates:
         carried: Norm of `.grad` before this step's first backward pass: above 0, it was not zeroed.
         silent: Share of entries whose gradient was exactly zero.
         rate: Learning rate in force.
+        decay: Weight decay in force.
+        angle: Between the change and the way straight downhill, in radians: above π/2 the step climbed.
     """
 
     step: int
@@ -214,6 +247,8 @@ class Updates:
     carried: Floats
     silent: Floats
     rate: Floats
+    decay: Floats
+    angle: Floats
 
 
 UPDATE_COLUMNS = tuple(column.name for column in fields(Updates) if column.name != "step")
@@ -224,7 +259,8 @@ UPDATE_COLUMNS = tuple(column.name for column in fields(Updates) if column.name 
 class Event:
     """Something that happened once: `kind` is a short word, `facts` are its particulars.
 
-    Kinds: `birth` (a non-finite value), `cut` (a value that left the graph), `compiled`, `checkpointed`,
+    Kinds: `birth` (a non-finite value), `cut` (a value that left the graph), `frozen` (parameters without a gradient
+    that look as they were made), `loaders` (of data, that the user's code holds), `compiled`, `checkpointed`,
     `exception`, `interrupted`, `fault` (of Undertow's own), `no-backward`.
     """
 

@@ -16,6 +16,7 @@ import numpy as np
 from undertow.engine.flow import Flow
 from undertow.engine.plan import Plan
 from undertow.errors import StoreError
+from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout
 from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
     UPDATE_COLUMNS,
@@ -178,14 +179,37 @@ def _pass(plans: dict[int, Plan], row: tuple[Any, ...]) -> Pass:
         loss=float("nan") if loss is None else float(loss),
         flow=Flow(plans[topology], unpack_sizes(norms), seeds, scale=facts["scale"]),
         head=LossHead(tuple(operations), dict(sizes)),
-        target=None
-        if facts["target"] is None
-        else Target(**_numbers(facts["target"], "mean", "variance", "normalised")),
+        target=None if facts["target"] is None else Target(**_numbers(facts["target"], *TARGET_NUMBERS)),
         activations=[_activation(a) for a in facts["activations"]],
         inputs=[
             InputScale(**_numbers(i, "mean", "rms", "low", "high", "spread_low", "spread_high"))
             for i in facts["inputs"]
         ],
+        conditions=_conditions(facts["conditions"]) if facts["conditions"] else None,
+    )
+
+
+TARGET_NUMBERS = (
+    "mean",
+    "variance",
+    "normalised",
+    "low",
+    "high",
+    "varied",
+    "past_unit",
+    "past_tanh",
+    "past_zero",
+)
+
+
+def _conditions(facts: dict[str, Any]) -> Conditions:
+    return Conditions(
+        norms=[BatchNorm(**norm) for norm in facts["norms"]],
+        dropouts=[Dropout(**dropout) for dropout in facts["dropouts"]],
+        attentions=[Attention(**attention) for attention in facts["attentions"]],
+        alike=tuple(facts["alike"]),
+        resting=facts["resting"],
+        batch=Batch(**facts["batch"]) if facts["batch"] else None,
     )
 
 
@@ -196,7 +220,7 @@ def _losses(rows: list[tuple[int, float, float]]) -> Losses:
 
 def _activation(facts: dict[str, Any]) -> Activation:
     bits = np.unpackbits(np.frombuffer(bytes.fromhex(facts["flat"]), np.uint8), count=facts["units"])
-    return Activation(**_numbers(facts, "flat_share", "rms") | {"flat": bits.astype(bool)})
+    return Activation(**_numbers(facts, "flat_share", "rms", "varied", "dormant") | {"flat": bits.astype(bool)})
 
 
 def _numbers(facts: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -19,13 +19,10 @@ from undertow.errors import StoreError
 from undertow.store.packing import pack_columns, pack_facts, pack_sizes, pack_topology
 from undertow.store.records import (
     UPDATE_COLUMNS,
-    Activation,
     Event,
-    InputScale,
-    LossHead,
     OptimizerState,
     Parameter,
-    Target,
+    Probed,
 )
 
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
@@ -112,25 +109,20 @@ class Writer:
         self._db.close()
 
 
-def facts_of(
-    *,
-    seeds: Sequence[float],
-    scale: float,
-    head: LossHead,
-    target: Target | None,
-    activations: Sequence[Activation],
-    inputs: Sequence[InputScale],
-) -> dict[str, Any]:
+def facts_of(seeds: Sequence[float], scale: float, probed: Probed) -> dict[str, Any]:
     """All of a pass that is not a norm, as plain data."""
+    head, target = probed.head, probed.target
     return {
         "seeds": [_number(seed) for seed in seeds],
         "scale": scale,
         "head": [list(head.operations), [[*item] for item in head.softmax_sizes.items()]],
         "target": None if target is None else _plain(asdict(target)),
         "activations": [
-            {**_plain(asdict(a) | {"flat": None}), "flat": np.packbits(a.flat).tobytes().hex()} for a in activations
+            {**_plain(asdict(a) | {"flat": None}), "flat": np.packbits(a.flat).tobytes().hex()}
+            for a in probed.activations
         ],
-        "inputs": [_plain(asdict(scale)) for scale in inputs],
+        "inputs": [_plain(asdict(scale)) for scale in probed.inputs],
+        "conditions": None if probed.conditions is None else asdict(probed.conditions),
     }
 
 

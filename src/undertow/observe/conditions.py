@@ -1,0 +1,196 @@
+"""The conditions of a pass: normalisations, dropout, attention, symmetry and the batch, from its graph."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from undertow.engine.graph import ACCUMULATE_GRAD, Graph
+from undertow.observe.probes import ENTRANCES
+from undertow.observe.roster import Roster
+from undertow.observe.saved import saved
+from undertow.observe.subsample import entries
+from undertow.store import Attention, Batch, BatchNorm, Conditions, Dropout, LossHead, Target
+
+__all__ = ["conditions"]
+
+BATCH_NORMS = frozenset({"CudnnBatchNormBackward0", "MiopenBatchNormBackward0", "NativeBatchNormBackward0"})
+
+MOST = 24
+"""Operations of a kind that are looked at."""
+
+
+def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Roster) -> Conditions:
+    """Everything that is noted of a pass besides activations, inputs and target."""
+    return Conditions(
+        norms=[*islice(_norms(graph), MOST)],
+        dropouts=[*islice(_dropouts(graph), MOST)],
+        attentions=[*islice(_attentions(graph, head), MOST)],
+        alike=_alike(graph),
+        resting=_resting(roster),
+        batch=_batch(graph, target),
+    )
+
+
+def _norms(graph: Graph) -> Iterator[BatchNorm]:
+    for index, node in enumerate(graph.nodes):
+        if type(node).__name__ in BATCH_NORMS and getattr(node, "_raw_saved_running_mean", None) is not None:
+            shape = graph.metadata[index][0].shape
+            if saved(node, "running_mean") is not None:
+                training = bool(getattr(node, "_saved_training", True))
+                yield BatchNorm(index, training, math.prod(shape) // max(1, shape[1]))
+
+
+def _dropouts(graph: Graph) -> Iterator[Dropout]:
+    """Multiplications by noise of 0 and one number above 1, as often 0 as makes the mean 1; and fused ones."""
+    for index, node in enumerate(graph.nodes):
+        name = type(node).__name__
+        if name == "NativeDropoutBackward0":
+            yield Dropout(index, 1 - float(node._saved_p))
+        elif name == "MulBackward0" and graph.edges[index][0] is not None and graph.edges[index][1] is None:
+            noise = saved(node, "other")
+            kept = _kept(entries(noise.detach())) if noise is not None and noise.numel() >= 16 else 1.0
+            if kept < 1:
+                yield Dropout(index, kept)
+
+
+def _kept(noise: Tensor) -> float:
+    """The share let through, if this is the noise of a dropout; 1 otherwise."""
+    low, high = map(float, torch.aminmax(noise))
+    if low != 0 or not 1 < high < math.inf:
+        return 1.0
+    passed, zeros = int((noise == high).sum()), int((noise == 0).sum())
+    error = math.sqrt((high - 1) / len(noise)) / high
+    return 1 / high if passed + zeros == len(noise) and abs(passed / len(noise) - 1 / high) <= 4 * error else 1.0
+
+
+LOG_TOTALS = {
+    "ScaledDotProductEfficientAttentionBackward0": "log_sumexp",
+    "ScaledDotProductFlashAttentionBackward0": "logsumexp",
+    "ScaledDotProductFlashAttentionForCpuBackward0": "logsumexp",
+}
+"""Fused attentions, and the name under which they save log Σ exp of their scores."""
+
+
+def _attentions(graph: Graph, head: LossHead) -> Iterator[Attention]:
+    for index, node in enumerate(graph.nodes):
+        name = type(node).__name__
+        rows = None
+        if name == "SoftmaxBackward0" and index not in head.operations:
+            rows = _softmax_rows(node)
+        elif name in LOG_TOTALS:
+            rows = _fused_rows(node, LOG_TOTALS[name])
+        if rows is not None and rows.shape[-1] > 1 and len(rows):
+            shares = rows.to(torch.float32)
+            entropy = -torch.xlogy(shares, shares).sum(-1) / math.log(shares.shape[-1])
+            settled = (shares.amax(-1) >= 0.999).to(torch.float32)
+            yield Attention(index, shares.shape[-1], float(entropy.mean()), float(settled.mean()))
+
+
+def _softmax_rows(node: Any) -> Tensor | None:
+    """The last query's attention of each head and example, at most 64 of them; `None` where it is no attention."""
+    value = saved(node, "result")
+    if value is None or value.dim() < 3:
+        return None
+    dimension = node._saved_dim
+    wrapped = dimension - (1 << 64) if dimension >= 1 << 63 else dimension
+    return value.detach()[..., -1, :].flatten(0, -2)[:64] if wrapped in (-1, value.dim() - 1) else None
+
+
+def _fused_rows(node: Any, total: str) -> Tensor | None:
+    query, key, logs = saved(node, "query"), saved(node, "key"), saved(node, total)
+    if query is None or key is None or logs is None or query.shape[:2] != key.shape[:2]:
+        return None
+    if saved(node, "attn_mask") is not None or saved(node, "attn_bias") is not None or logs.dim() != 3:
+        return None
+    few, last = min(8, query.shape[0]), query.shape[2] - 1
+    scale = node._saved_scale or query.shape[-1] ** -0.5
+    scores = query.detach()[:few, :8, last : last + 1] @ key.detach()[:few, :8].transpose(-1, -2) * scale
+    shares: Tensor = (scores - logs.detach()[:few, :8, last, None, None]).exp()
+    return shares.flatten(0, -2) if shares.shape[-1] <= last + 1 or not node._saved_is_causal else None
+
+
+def _alike(graph: Graph) -> list[int]:
+    """Leaves all of whose units are alike: rows where they are used transposed or convolve, else columns."""
+    found: dict[int, Tensor] = {}
+    for index in range(len(graph)):
+        for edge in graph.edges[index]:
+            if edge is None or edge[0] in found or len(found) >= 2 * MOST:
+                continue
+            node = graph.nodes[edge[0]]
+            if type(node) is ACCUMULATE_GRAD and node.variable.dim() > 1 and node.variable.is_floating_point():
+                same = _units_alike(node.variable.detach(), type(graph.nodes[index]).__name__)
+                if same is not None:
+                    found[edge[0]] = same
+    if not found:
+        return []
+    return [leaf for leaf, same in zip(found, torch.stack([*found.values()]).tolist(), strict=True) if same]
+
+
+def _units_alike(weight: Tensor, use: str) -> Tensor | None:
+    if use in {"MmBackward0", "AddmmBackward0"}:
+        weight = weight.transpose(0, 1)
+    elif use != "TBackward0" and not use.startswith(("Conv", "MkldnnConv", "Rnn")):
+        return None
+    count = weight.shape[0]
+    if count < 2 or weight[0].numel() == 0:
+        return None
+    rows = weight[:: max(1, (count - 1) // 3)][:4].flatten(1)[:, :64]
+    return (rows == rows[0]).all()
+
+
+def _resting(roster: Roster) -> dict[str, int]:
+    """Called modules in eval mode that would act differently in training mode, by class."""
+    found: Counter[str] = Counter()
+    for model in roster.models:
+        module = model.module()
+        for path, inner in module.named_modules() if module is not None else ():
+            if not inner.training and path in model.called and isinstance(inner, MODAL) and _acts(inner):
+                found[type(inner).__name__] += 1
+    return dict(found)
+
+
+MODAL = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+
+
+def _acts(module: nn.Module) -> bool:
+    return bool(getattr(module, "p", 1.0))
+
+
+def _batch(graph: Graph, target: Target | None) -> Batch | None:
+    """The fingerprint of the data where they enter, and of the target."""
+    mark, rows, held = 0, 0, 0
+    for index, node in enumerate(graph.nodes):
+        data = _data(graph, index, node)
+        if data is not None and data.dim() and data.numel():
+            mark = zlib.crc32(entries(data).to("cpu", torch.float64).numpy().tobytes(), mark)
+            if not rows:
+                rows = len(data)
+                held = _held(data)
+    if target is not None:
+        told = f"{target.counts}{target.mean!r}{target.variance!r}{target.low!r}{target.high!r}"
+        mark = zlib.crc32(told.encode(), mark)
+    return Batch(mark, rows, held) if rows or target is not None else None
+
+
+def _data(graph: Graph, index: int, node: Any) -> Tensor | None:
+    name = type(node).__name__
+    if name == "EmbeddingBackward0":
+        found = saved(node, "indices")
+        return None if found is None else found.detach()
+    position, kept = ENTRANCES.get(name, (0, ""))
+    found = saved(node, kept) if kept and graph.edges[index][position] is None else None
+    return None if found is None else found.detach()
+
+
+def _held(data: Tensor) -> int:
+    """How many rows the memory holds that a batch lies in."""
+    row = max(1, data[0].numel()) * data.element_size()
+    return max(len(data), data.untyped_storage().nbytes() // row)

@@ -1,0 +1,41 @@
+"""Who brings the data: the loaders that the user's code holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from undertow.observe.frames import user_frames, variables
+
+__all__ = ["loaders"]
+
+IN_ORDER = frozenset({"SequentialSampler"})
+
+
+def loaders() -> list[dict[str, Any]]:
+    """Of each `DataLoader` that a variable of the user's holds: its name, size, batch size and order."""
+    found: dict[int, dict[str, Any]] = {}
+    for frame in user_frames():
+        for name, value in variables(frame):
+            if isinstance(value, DataLoader) and id(value) not in found:
+                found[id(value)] = _told(name, value)
+    return [*found.values()]
+
+
+def _told(name: str, loader: Any) -> dict[str, Any]:
+    sampler = type(getattr(loader, "sampler", None)).__name__
+    return {
+        "name": name,
+        "examples": next(_length(loader), -1),
+        "rows": loader.batch_size or 0,
+        "in_order": sampler in IN_ORDER,
+    }
+
+
+def _length(loader: Any) -> Iterator[int]:
+    try:
+        yield len(loader.dataset)
+    except (TypeError, NotImplementedError):
+        return

@@ -1,0 +1,21 @@
+"""Reading what the forward pass saved for the backward pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["saved"]
+
+
+def saved(node: Any, name: str) -> Tensor | None:
+    """A tensor that an operation saved; `None` if there is none, it has changed, or reading would recompute it."""
+    raw = getattr(node, f"_raw_saved_{name}", None)
+    if raw is None or raw.unpack_hook is not None:
+        return None
+    try:
+        value = getattr(node, f"_saved_{name}")
+    except RuntimeError:
+        return None
+    return value if isinstance(value, Tensor) else None

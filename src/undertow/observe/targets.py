@@ -1,0 +1,134 @@
+"""What the loss compares with what, from what the loss operation saved."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.graph import Graph
+from undertow.observe.saved import saved
+from undertow.store import LossHead, Target
+
+__all__ = ["target"]
+
+LOSSES = frozenset(
+    {
+        "BinaryCrossEntropyBackward0",
+        "BinaryCrossEntropyWithLogitsBackward0",
+        "HuberLossBackward0",
+        "KlDivBackward0",
+        "MseLossBackward0",
+        "NllLoss2DBackward0",
+        "NllLossBackward0",
+        "SmoothL1LossBackward0",
+    }
+)
+
+RESIDUALS = frozenset({"AbsBackward0", "MulBackward0", "PowBackward0"})
+"""What a loss written by hand does with the difference of output and target."""
+
+SQUASHES = frozenset({"ReluBackward0", "SigmoidBackward0", "SoftmaxBackward0", "TanhBackward0"})
+VIEWS = frozenset({"SqueezeBackward0", "SqueezeBackward1", "UnsqueezeBackward0", "ViewBackward0"})
+
+MEAN, SUM = 1, 2
+"""PyTorch's numbers for the reductions of these names."""
+
+
+def target(graph: Graph, head: LossHead) -> Target | None:
+    """What the first loss operation of the head compares its input with."""
+    for index in head.operations:
+        node = graph.nodes[index]
+        if type(node).__name__ in LOSSES:
+            wanted = saved(node, "target")
+            return None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"))
+    return _by_hand(graph, head)
+
+
+def _by_hand(graph: Graph, head: LossHead) -> Target | None:
+    """The target of a loss written by hand, had back from the residual and a squashed output that was saved."""
+    for index in head.operations:
+        residual = saved(graph.nodes[index], "self")
+        inner = graph.edges[index][0] if type(graph.nodes[index]).__name__ in RESIDUALS else None
+        if inner is None or residual is None or type(graph.nodes[inner[0]]).__name__ != "SubBackward0":
+            continue
+        sides = graph.edges[inner[0]]
+        if sum(side is None for side in sides) != 1:
+            continue
+        position = 0 if sides[0] is not None else 1
+        output = _squashed(graph, sides[position])
+        if output is not None and output.numel() == residual.numel():
+            output, residual = output.detach().reshape(residual.shape), residual.detach()
+            return _target(graph, index, output - residual if position == 0 else output + residual, output)
+    return None
+
+
+def _squashed(graph: Graph, edge: tuple[int, int] | None) -> Tensor | None:
+    while edge is not None and type(graph.nodes[edge[0]]).__name__ in VIEWS:
+        edge = graph.edges[edge[0]][0]
+    if edge is None or type(graph.nodes[edge[0]]).__name__ not in SQUASHES:
+        return None
+    return saved(graph.nodes[edge[0]], "result")
+
+
+def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> Target:
+    node = graph.nodes[index]
+    classes = not wanted.is_floating_point()
+    values = wanted.to(torch.float64)
+    low, high = torch.aminmax(values) if wanted.numel() else (math.nan, math.nan)
+    return Target(
+        operation=index,
+        shape=tuple(wanted.shape),
+        broadcast=any(s == 0 and n > 1 for s, n in zip(wanted.stride(), wanted.shape, strict=True)),
+        counts=_counts(wanted, value) if classes else (),
+        mean=float(values.mean()) if not classes else 0.0,
+        variance=float(values.var(0).mean()) if not classes and values.dim() and len(values) > 1 else 0.0,
+        normalised=_log_total(node, value) if value is not None else 0.0,
+        whole=_is_whole(graph, index),
+        low=float(low),
+        high=float(high),
+        summed=getattr(node, "_saved_reduction", MEAN) == SUM,
+        varied=_varied(value) if value is not None else math.nan,
+        **({} if classes else _past(values)),
+    )
+
+
+def _past(values: Tensor) -> dict[str, float]:
+    beyond = {"past_unit": (0, 1), "past_tanh": (-1, 1), "past_zero": (0, None)}
+    return {name: float((values - values.clamp(*ends)).square().mean()) for name, ends in beyond.items()}
+
+
+def _varied(value: Tensor) -> float:
+    """Deviation over the batch, over the root mean square."""
+    if (value.dim() < 2 and value.numel() < 2) or len(value) < 2:
+        return math.nan
+    rows = value.detach()[: 1 << 8].reshape(min(len(value), 1 << 8), -1)[:, : 1 << 10].to(torch.float64)
+    size = float(rows.square().mean().sqrt())
+    return float(rows.std(0, correction=0).square().mean().sqrt()) / size if size > 0 else 0.0
+
+
+def _is_whole(graph: Graph, index: int) -> bool:
+    """Whether the pass started from this operation's unweighted mean."""
+    node = graph.nodes[index]
+    if type(node).__name__ in RESIDUALS or saved(node, "weight") is not None or saved(node, "pos_weight") is not None:
+        return False
+    return [root for root, _ in graph.roots] == [index] and getattr(node, "_saved_reduction", MEAN) == MEAN
+
+
+def _counts(wanted: Tensor, value: Tensor | None) -> tuple[int, ...]:
+    classes = value.shape[1] if value is not None and value.dim() > 1 else int(wanted.max()) + 1
+    kept = wanted.flatten()
+    kept = kept[(kept >= 0) & (kept < classes)]
+    return tuple(torch.bincount(kept, minlength=classes).tolist()) if classes <= 1000 else ()
+
+
+def _log_total(node: Any, value: Tensor) -> float:
+    """For losses of log-probabilities, the mean of log Σ exp over classes: 0 where they are that."""
+    name = type(node).__name__
+    if name == "KlDivBackward0":
+        return float(value.detach().to(torch.float64).logsumexp(-1).mean())
+    if name.startswith("NllLoss"):
+        return float(value.detach().to(torch.float64).logsumexp(1 if value.dim() > 1 else 0).mean())
+    return 0.0

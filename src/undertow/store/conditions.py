@@ -1,0 +1,82 @@
+"""The conditions that an observed backward pass ran under: modes of layers, attention, symmetry, the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["Attention", "Batch", "BatchNorm", "Conditions", "Dropout"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNorm:
+    """A batch normalisation.
+
+    Attributes:
+        operation: Index in the pass's topology.
+        training: Whether it used the statistics of the batch; otherwise its running ones.
+        entries: How many numbers each statistic is taken over.
+    """
+
+    operation: int
+    training: bool
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """A dropout, of a module or a function, and the share of entries (0 to 1) that it lets through."""
+
+    operation: int
+    kept: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """How an attention spreads, at the last query of each head.
+
+    Attributes:
+        operation: Index in the pass's topology.
+        keys: How many keys there are.
+        entropy: Mean entropy over the logarithm of the keys: 1 for uniform, 0 where one key takes all.
+        settled: Share of heads and examples where one key takes at least 99.9 %.
+    """
+
+    operation: int
+    keys: int
+    entropy: float
+    settled: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The data of a pass.
+
+    Attributes:
+        mark: A fingerprint: the same data give the same one.
+        rows: How many examples it has.
+        held: How many examples the tensor holds that it was cut from; `rows` where it stands alone.
+    """
+
+    mark: int
+    rows: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What else was noted of a pass.
+
+    Attributes:
+        norms, dropouts, attentions: Those of its graph.
+        alike: Leaves whose units are bitwise alike, as far as was looked: each row (or column) the same.
+        resting: How many modules of each class that acts differently in eval mode are in it.
+        batch: The data, as far as they enter where that is seen.
+    """
+
+    norms: Sequence[BatchNorm] = ()
+    dropouts: Sequence[Dropout] = ()
+    attentions: Sequence[Attention] = ()
+    alike: Sequence[int] = ()
+    resting: Mapping[str, int] = field(default_factory=dict)
+    batch: Batch | None = None

@@ -1,0 +1,156 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import undertow
+from undertow.engine.graph import Graph
+from undertow.observe.conditions import conditions
+from undertow.observe.data import loaders
+from undertow.observe.fresh import looks_fresh
+from undertow.observe.probes import loss_head
+from undertow.observe.roster import Roster
+from undertow.observe.targets import target
+
+
+def noted(loss):
+    graph = Graph.read(loss)
+    head = loss_head(graph)
+    return conditions(graph, head, target(graph, head), Roster())
+
+
+def wanted(loss):
+    graph = Graph.read(loss)
+    return target(graph, loss_head(graph))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_batch_norm_tells_its_mode_and_over_how_many_numbers_it_averages(training):
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)).train(training)
+    (norm,) = noted(net(torch.randn(5, 1, 6, 6)).sum()).norms
+    assert (norm.training, norm.entries) == (training, 5 * 4 * 4)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_a_dropout_is_known_by_its_noise(rate):
+    x = nn.Linear(40, 400)(torch.randn(64, 40))
+    (dropout,) = noted(F.dropout(x, rate).sum()).dropouts
+    assert dropout.kept == pytest.approx(1 - rate)
+
+
+def test_a_mask_or_a_scale_is_no_dropout():
+    x = nn.Linear(40, 400)(torch.randn(64, 40))
+    mask = (torch.rand(64, 400) > 0.5).float()
+    assert not noted((x * mask * torch.rand(64, 400) * torch.full((400,), 2.0)).sum()).dropouts
+
+
+def by_hand(q, k, v):
+    return (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("attend", [by_hand, F.scaled_dot_product_attention])
+@pytest.mark.parametrize(("sharpness", "entropy", "settled"), [(0.0, 1.0, 0.0), (1e4, 0.0, 1.0)])
+def test_attention_tells_how_it_spreads(attend, sharpness, entropy, settled):
+    torch.manual_seed(0)
+    q = (torch.randn(2, 3, 7, 16) * sharpness).requires_grad_()
+    weight = nn.Linear(16, 1)
+    (attention,) = noted(weight(attend(q, torch.randn(2, 3, 7, 16), torch.randn(2, 3, 7, 16))).sum()).attentions
+    assert attention.keys == 7
+    assert attention.entropy == pytest.approx(entropy, abs=1e-3)
+    assert attention.settled == pytest.approx(settled, abs=0.2)
+
+
+def test_units_that_nothing_tells_apart_are_alike_and_others_are_not():
+    same, other = nn.Linear(6, 8), nn.Linear(8, 8)
+    nn.init.constant_(same.weight, 0.3)
+    graph = Graph.read(other(same(torch.randn(4, 6)).tanh()).sum())
+    names = {index: leaf is same.weight for index, leaf in graph.leaves()}
+    assert [names[index] for index in noted(other(same(torch.randn(4, 6)).tanh()).sum()).alike] == [True]
+
+
+def test_the_same_batch_has_the_same_mark_and_tells_what_it_was_cut_from():
+    net, x = nn.Linear(6, 1), torch.randn(100, 6)
+    marks = [noted(F.mse_loss(net(x[a : a + 10]), torch.ones(10, 1))).batch for a in (0, 0, 10)]
+    assert marks[0] == marks[1] != marks[2]
+    assert (marks[0].rows, marks[0].held) == (10, 100)
+
+
+def test_modules_in_eval_mode_are_counted_if_it_matters_to_them():
+    net = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Dropout(0.0), nn.BatchNorm1d(4)).eval()
+    roster = Roster()
+    roster.models[roster.meet_model(net)].called.update({"0", "1", "2", "3"})
+    graph = Graph.read(net(torch.randn(3, 4)).sum())
+    assert conditions(graph, loss_head(graph), None, roster).resting == {"Dropout": 1, "BatchNorm1d": 1}
+
+
+@pytest.mark.parametrize("squash", [torch.sigmoid, torch.tanh, torch.relu])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_target_of_a_loss_written_by_hand_is_had_back(squash, turned):
+    y = torch.randn(30, 1)
+    output = squash(nn.Linear(3, 1)(torch.randn(30, 3)))
+    written = ((y - output) ** 2 if turned else (output - y) ** 2).mean()
+    found, library = wanted(written), wanted(F.mse_loss(output, y))
+    for name in ("mean", "variance", "low", "high", "past_unit", "past_tanh", "past_zero", "varied"):
+        assert getattr(found, name) == pytest.approx(getattr(library, name), rel=1e-4, abs=1e-6)
+    assert found.past_zero == pytest.approx(float(y.clamp(max=0).square().mean()))
+
+
+def test_a_sum_is_told_from_a_mean():
+    logits, y = nn.Linear(3, 4)(torch.randn(8, 3)), torch.arange(8) % 4
+    assert wanted(F.cross_entropy(logits, y, reduction="sum")).summed
+    assert not wanted(F.cross_entropy(logits, y)).summed
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_new_weights_look_fresh_and_trained_ones_do_not(seed):
+    torch.manual_seed(seed)
+    layers = [nn.Linear(64, 32), nn.Conv2d(8, 16, 3)]
+    assert all(looks_fresh(layer.weight) for layer in layers)
+    normal = torch.randn(32, 64) / 64**0.5
+    moved = layers[0].weight.detach() + 0.02 * torch.randn(32, 64)
+    assert not any(looks_fresh(weight) for weight in (normal, moved, torch.zeros(32, 64), torch.ones(32, 64)))
+
+
+def test_the_users_loaders_are_found_with_their_size_and_order():
+    data = TensorDataset(torch.arange(20))
+    ordered, mixed = DataLoader(data, batch_size=4), DataLoader(data, batch_size=5, shuffle=True)
+    found = {facts["name"]: facts for facts in loaders() if facts["name"] in {"ordered", "mixed"}}
+    assert found["ordered"] == {"name": "ordered", "examples": 20, "rows": 4, "in_order": True}
+    assert found["mixed"] == {"name": "mixed", "examples": 20, "rows": 5, "in_order": False}
+    assert ordered is not mixed
+
+
+def test_conditions_survive_the_store(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 2))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.3)
+    x, y = torch.randn(64, 6), torch.arange(64) % 2
+    with undertow.observe(store=tmp_path / "run", every=1):
+        for _ in range(3):
+            optimizer.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            optimizer.step()
+    run = undertow.Run(tmp_path / "run")
+    found = run.passes[0].conditions
+    assert [(norm.training, norm.entries) for norm in found.norms] == [(True, 64)]
+    assert [dropout.kept for dropout in found.dropouts] == [0.5]
+    assert found.batch.rows == 64
+    assert run.passes[0].conditions.batch == run.passes[2].conditions.batch
+    assert run.updates[0].decay == pytest.approx([0.3] * len(run.parameters), rel=1e-6)
+    assert (run.updates[0].angle < math.pi / 2).mean() > 0.5
+
+
+def test_a_step_uphill_is_told_from_one_downhill(tmp_path):
+    net = nn.Linear(6, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, maximize=True)
+    with undertow.observe(store=tmp_path / "run", every=1):
+        for _ in range(2):
+            optimizer.zero_grad()
+            net(torch.ones(4, 6)).square().mean().backward()
+            optimizer.step()
+    run = undertow.Run(tmp_path / "run")
+    assert run.updates[0].angle == pytest.approx([math.pi] * 2, abs=1e-3)
+    assert run.optimizers[0].settings["maximize"] is True
