@@ -1,5 +1,8 @@
 """Samples of softmax and normalisations."""
 
+import math
+
+import torch
 import torch.nn.functional as F
 
 from tests.samples.sample import Sample, of, uniform
@@ -9,6 +12,11 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.softmax(1), (3, 4)),
         of(lambda x: x.softmax(-2), (2, 3, 4)),
         of(lambda x: x.softmax(0), (1,)),
+    ],
+    "SafeSoftmaxBackward0": [
+        of(lambda x: torch._safe_softmax(x, 1), (3, 4)),
+        of(lambda x: torch._safe_softmax(x, -2), (2, 3, 4)),
+        of(lambda x: torch._safe_softmax(x.masked_fill(torch.arange(3)[:, None] == 1, -math.inf), 1), (3, 4)),
     ],
     "LogSoftmaxBackward0": [
         of(lambda x: x.log_softmax(1), (3, 4)),

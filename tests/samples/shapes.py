@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from tests.samples.sample import Sample, entrywise, of
+from tests.samples.sample import Sample, entrywise, of, uniform
 
 SAMPLES: dict[str, list[Sample]] = {
     "AliasBackward0": entrywise(lambda x: x[...]),
@@ -81,6 +81,16 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.split([2, 0, 1], -1), (2, 3)),
         of(lambda x: x.split([3]), (3,)),
     ],
+    "UnsafeSplitBackward0": [
+        of(lambda x: x.unsafe_split(3, 1), (2, 7)),
+        of(lambda x: x.unsafe_chunk(2, -1), (2, 3, 4)),
+        of(lambda x: x.unsafe_split(5), (3,)),
+    ],
+    "UnsafeSplitWithSizesBackward0": [
+        of(lambda x: x.unsafe_split_with_sizes([1, 3], 1), (2, 4)),
+        of(lambda x: x.unsafe_split_with_sizes([2, 0, 1], -1), (2, 3)),
+        of(lambda x: x.unsafe_split_with_sizes([3]), (3,)),
+    ],
     "UnbindBackward0": [
         of(lambda x: x.unbind(0), (3, 4)),
         of(lambda x: x.unbind(-1), (2, 3)),
@@ -95,6 +105,9 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x, y: torch.cat([x, y], 1), (3, 4), (3, 2)),
         of(lambda x, y: torch.cat([x, y, x], -1), (2, 3, 4), (2, 3, 1)),
         of(lambda x, y: torch.cat([x, y]), (0,), (2, 3)),
+        of(lambda x, y: torch.cat([uniform(2, 3), x, uniform(2, 1), y, uniform(2, 2)], -1), (2, 2), (2, 1)),
+        of(lambda x, y: torch.cat([uniform(0), x, uniform(2, 2), y]), (3, 2), (0,)),
+        of(lambda x, y: torch.cat([uniform(2, 0, 3), x, y], 1), (2, 0, 3), (2, 2, 3)),
     ],
     "FlipBackward0": [
         of(lambda x: x.flip(0), (3, 4)),

@@ -10,7 +10,18 @@ from torch import Tensor
 
 from undertow.engine.calculus import kernels
 from undertow.engine.calculus.table import Local, derivative, pulled_by
-from undertow.engine.maps import LeftMultiply, Permute, RightMultiply, Scale, Softmax
+from undertow.engine.maps import (
+    Expand,
+    Identity,
+    LeftMultiply,
+    LinearMap,
+    Permute,
+    Reshape,
+    RightMultiply,
+    Scale,
+    Shape,
+    Softmax,
+)
 
 __all__: list[str] = []
 
@@ -18,9 +29,10 @@ __all__: list[str] = []
 @derivative("ScaledDotProductFlashAttentionForCpuBackward0")
 @pulled_by(kernels.attention.attention)
 def attention(node: Any) -> Local | None:
-    q, k, v = node._saved_query, node._saved_key, node._saved_value
-    if node._saved_dropout_p or q.shape[:-2] != k.shape[:-2]:
+    if node._saved_dropout_p:
         return None
+    q, shared = node._saved_query, _shared(tuple(node._saved_query.shape), tuple(node._saved_key.shape))
+    k, v = shared(node._saved_key), shared(node._saved_value)
     scale = 1 / math.sqrt(q.shape[-1]) if node._saved_scale is None else node._saved_scale
     p = _weights(scale * (q @ k.mT), node._saved_attn_mask, node._saved_is_causal)
     rows, columns = p.shape[-2:]
@@ -28,9 +40,18 @@ def attention(node: Any) -> Local | None:
     flipped = Permute(tuple(k.shape), (*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
     return (
         by_scores @ RightMultiply(k.mT, rows),
-        by_scores @ LeftMultiply(q, columns) @ flipped,
-        LeftMultiply(p, v.shape[-1]),
+        by_scores @ LeftMultiply(q, columns) @ flipped @ shared,
+        LeftMultiply(p, v.shape[-1]) @ shared,
     )
+
+
+def _shared(query: Shape, key: Shape) -> LinearMap:
+    """Grouped queries: how each head of keys and values is used by several heads of queries, next to each other."""
+    *batch, heads, length, width = key
+    apart, times = (*batch, heads, 1, length, width), query[-3] // heads
+    used = (*batch, heads, times, length, width)
+    repeated = (*batch, heads * times, length, width)
+    return Reshape(used, repeated) @ Expand(apart, used) @ Reshape(key, apart) if times > 1 else Identity(key)
 
 
 def _weights(scores: Tensor, mask: Tensor | None, causal: bool) -> Tensor:

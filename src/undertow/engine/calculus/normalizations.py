@@ -14,7 +14,7 @@ from undertow.engine.maps import Diagonal, Expand, LinearMap, LogSoftmax, Reshap
 __all__: list[str] = []
 
 
-@derivative("SoftmaxBackward0")
+@derivative("SafeSoftmaxBackward0", "SoftmaxBackward0")
 def softmax(node: Any) -> Local:
     return (Softmax(node._saved_result, signed(node._saved_dim)),)
 

@@ -91,7 +91,12 @@ def cut(node: Any) -> Local:
     return (Slice(source, dim, start, output_shape(node)[dim], node._saved_step),)
 
 
-@derivative("SplitBackward0", "SplitWithSizesBackward0")
+@derivative(
+    "SplitBackward0",
+    "SplitWithSizesBackward0",
+    "UnsafeSplitBackward0",
+    "UnsafeSplitWithSizesBackward0",
+)
 def split(node: Any) -> Local:
     source = tuple(node._saved_self_sym_sizes)
     dim = signed(node._saved_dim) % len(source)
@@ -117,13 +122,18 @@ def stack(node: Any) -> Local:
 
 
 @derivative("CatBackward0")
-def cat(node: Any) -> Local | None:
+def cat(node: Any) -> Local:
     target, parts = output_shape(node), input_shapes(node)
     dim = signed(node._saved_dim) % len(target)
-    if len(parts) > 1 and None in parts:
-        return None  # where the others begin depends on a length that the node does not tell
-    starts = accumulate((part[dim] if part and len(part) == len(target) else 0 for part in parts), initial=0)
+    lengths = (part[dim] if part and len(part) == len(target) else 0 for part in parts)
+    starts = _starts(node, target, dim) if None in parts else accumulate(lengths, initial=0)
     return [_piece(target, dim, start, part) for start, part in zip(starts, parts, strict=False)]
+
+
+def _starts(node: Any, target: Shape, dim: int) -> list[int]:
+    """Where each part begins: the node does not tell the lengths of parts without gradient, but cuts by them."""
+    places = torch.arange(target[dim]).reshape([-1 if i == dim else 1 for i in range(len(target))])
+    return [0 if cut is None else cut.storage_offset() for cut in node(places.expand(target))]
 
 
 def _piece(target: Shape, dim: int, start: int, part: Shape | None) -> LinearMap | None:
