@@ -81,7 +81,15 @@ def _agree(edge: Any, expected: Tensor | None, entry: Any, cotangents: list[Tens
         return not parts and (expected is None or not expected.numel())
     receiver = edge[0]._input_metadata[edge[1]]
     space = tuple(receiver.shape), receiver.dtype
-    return _close(fitted(sum(parts[1:], start=parts[0]), *space), fitted(expected, *space))
+    return _close(
+        fitted(sum(parts[1:], start=parts[0]), *space), fitted(expected, *space), _uncancelled(entry, cotangents)
+    )
+
+
+def _uncancelled(entry: Any, cotangents: list[Tensor | None]) -> float:
+    """The largest entry of the product as it would be if no two of its terms cancelled."""
+    present = [(m, c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
+    return sum((_largest(m.modulus().pull(c.abs())) for m, c in present), start=0.0)
 
 
 def _adjoint(single: LinearMap) -> bool:
@@ -90,7 +98,7 @@ def _adjoint(single: LinearMap) -> bool:
     if tuple(pushed.shape) != single.target or tuple(pulled.shape) != single.source:
         return False
     left, right = (pushed * w).sum(), (v * pulled).sum()
-    size = float(pushed.norm() * w.norm() + v.norm() * pulled.norm())
+    size = float((single.modulus().push(v.abs()) * w.abs()).abs().sum())
     return abs(float(left - right)) <= 1e-12 * size or not torch.isfinite(left)
 
 
@@ -99,7 +107,7 @@ def _modulus(single: LinearMap, bounded: bool) -> bool:
     if size is None or modulus is None:
         return True
     size = size.abs()
-    return bool((modulus >= size - 1e-12).all()) if bounded else _close(modulus, size)
+    return bool((~size.isfinite() | (modulus >= size * (1 - 1e-12))).all()) if bounded else _close(modulus, size)
 
 
 def strongest_agrees(single: LinearMap) -> bool:
@@ -151,7 +159,8 @@ def matrix(single: LinearMap) -> Tensor | None:
     return torch.stack([single.push(v).reshape(-1) for v in basis], 1) if columns else torch.zeros(rows, 0)
 
 
-def _close(left: Tensor, right: Tensor) -> bool:
+def _close(left: Tensor, right: Tensor, size: float = 0.0) -> bool:
+    """Whether two tensors agree, relative to the largest entry or to the `size` of what was added up."""
     if left.shape != right.shape or left.dtype != right.dtype:
         return False
     if not torch.equal(left.isfinite(), right.isfinite()):
@@ -159,7 +168,7 @@ def _close(left: Tensor, right: Tensor) -> bool:
     finite = left.isfinite()
     left, right = left[finite], right[finite]
     narrow = 1e-12 if left.dtype == torch.float64 else 1e-6
-    return _largest(left - right) <= narrow * max(_largest(right), 1e-300)
+    return _largest(left - right) <= narrow * max(_largest(right), size, 1e-300)
 
 
 def _largest(tensor: Tensor) -> float:

@@ -4,32 +4,40 @@ One file for each file of rules in `undertow.engine.calculus`.
 """
 
 from tests.samples import (
+    activations,
     arithmetic,
     attention,
+    choices,
     convolutions,
     entrywise,
     losses,
     normalizations,
+    pairs,
     picks,
     products,
     reductions,
     shapes,
+    special,
 )
 from tests.samples.sample import Sample
 
 __all__ = ["FILES", "SAMPLES", "Sample"]
 
 FILES = [
+    activations,
     arithmetic,
     attention,
+    choices,
     convolutions,
     entrywise,
     losses,
     normalizations,
+    pairs,
     picks,
     products,
     reductions,
     shapes,
+    special,
 ]
 
 SAMPLES: dict[str, list[Sample]] = {name: samples for file in FILES for name, samples in file.SAMPLES.items()}

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.samples.sample import M, Sample, entrywise, of
+from tests.samples.sample import Sample, entrywise, of, uniform
 
 SAMPLES: dict[str, list[Sample]] = {
     "AddBackward0": [
@@ -56,34 +56,34 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x, y: torch.lerp(x, y, 0.3), (3, 1), (4,)),
         of(lambda x, y: torch.lerp(x, y, 1.0), (), ()),
     ],
-    "MaximumBackward0": [
-        of(torch.maximum, (3, 4), (3, 4)),
-        of(torch.maximum, (3, 4), (4,)),
-        of(lambda x, y: torch.maximum(x * 0, y * 0), (3,), (3,)),
-    ],
-    "MinimumBackward0": [
-        of(torch.minimum, (3, 4), (3, 4)),
-        of(torch.minimum, (3, 4), (4,)),
-        of(lambda x, y: torch.minimum(x * 0, y * 0), (3,), (3,)),
-    ],
-    "WhereBackward0": [
-        of(lambda x, y: torch.where(M, x, y), (3, 4), (3, 4)),
-        of(lambda x, y: torch.where(M, x, y), (4,), (3, 1)),
-        of(lambda x: torch.where(M, x, 0.0), (3, 4)),
-    ],
-    "MaskedFillBackward0": [
-        of(lambda x: x.masked_fill(M, 2.0), (3, 4)),
-        of(lambda x: x.masked_fill(M, 2.0), (2, 3, 4)),
-        of(lambda x: x.masked_fill(M[0, 0], 2.0), ()),
-    ],
-    "MaskedFillBackward1": [
-        of(lambda x, v: x.masked_fill(M, v), (3, 4), ()),
-        of(lambda x, v: x.masked_fill(M, v), (2, 3, 4), ()),
-        of(lambda x, v: x.detach().masked_fill(M, v), (3, 4), ()),
-    ],
     "NativeDropoutBackward0": [
         of(lambda x: torch.native_dropout(x, 0.4, True)[0], (3, 4)),
         of(lambda x: torch.native_dropout(x, 0.0, True)[0], (2, 3, 4)),
         of(lambda x: torch.native_dropout(x, 1.0, True)[0], (4,)),
+    ],
+    "DivBackward2": [
+        of(lambda x, y: torch.div(x, y, rounding_mode="floor"), (3, 4), (3, 4), low=0.2),
+        of(lambda x, y: torch.div(x, y, rounding_mode="trunc"), (2, 1, 4), (3, 1), low=0.2),
+        of(lambda x, y: torch.div(x, y, rounding_mode=None), (3, 4), (4,), low=0.2),
+        of(lambda x: torch.div(x, 0.7, rounding_mode="floor"), ()),
+    ],
+    "LerpBackward1": [
+        of(torch.lerp, (3, 4), (3, 4), (3, 4)),
+        of(torch.lerp, (3, 1), (4,), (2, 1, 1)),
+        of(lambda x, y: torch.lerp(x, y, uniform(4)), (4,), (4,)),
+    ],
+    "FillBackward1": [of(torch.fill, (3, 4), ()), of(torch.fill, (), ()), of(torch.fill, (0, 2), ())],
+    "FillBackward3": [of(lambda x, v: x.clone().fill_(v), shape, ()) for shape in ((3, 4), (), (0, 2))],
+    "BernoulliBackward1": [
+        of(lambda x, p: x.clone().bernoulli_(p.detach()), (3, 4), (3, 4), low=0, high=1),
+        of(lambda x, p: x.clone().bernoulli_(p), (3, 4), (3, 4), low=0, high=1),
+        of(lambda x, p: x.clone().bernoulli_(p), (), (), low=0, high=1),
+    ],
+    "NormalBackward1": entrywise(lambda x: torch.normal(x, 1.0)),
+    "NormalBackward2": entrywise(lambda x: torch.normal(0.0, x), 0, 2),
+    "NormalBackward3": [
+        of(torch.normal, (3, 4), (3, 4), low=0),
+        of(torch.normal, (3, 4), (4,), low=0),
+        of(torch.normal, (), (), low=0),
     ],
 }

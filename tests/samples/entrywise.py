@@ -1,7 +1,8 @@
 """Samples of operations that act entry by entry on one tensor."""
 
+import math
+
 import torch
-import torch.nn.functional as F
 
 from tests.samples.sample import Sample, at, entrywise, of
 
@@ -29,11 +30,6 @@ SAMPLES: dict[str, list[Sample]] = {
     "ErfcBackward0": entrywise(torch.erfc),
     "TanhBackward0": entrywise(torch.tanh),
     "SigmoidBackward0": entrywise(torch.sigmoid),
-    "LogSigmoidBackward0": entrywise(F.logsigmoid),
-    "ReluBackward0": [*entrywise(F.relu), at(F.relu, 0.0, 1.0), of(lambda x: F.relu_(x.clone()), (3,))],
-    "ThresholdBackward0": [*entrywise(lambda x: F.threshold(x, 0.5, 0.1)), at(lambda x: F.threshold(x, 0.5, 9), 0.5)],
-    "ThresholdBackward1": entrywise(lambda x: F.threshold_(x.clone(), 0.5, 0.1)),
-    "HardtanhBackward0": [*entrywise(F.hardtanh), at(F.hardtanh, -1.0, 1.0), of(F.relu6, (3,), high=9)],
     "ClampMinBackward0": [*entrywise(lambda x: x.clamp_min(0.2)), at(lambda x: x.clamp_min(0.5), 0.5)],
     "ClampMaxBackward0": [*entrywise(lambda x: x.clamp_max(0.2)), at(lambda x: x.clamp_max(0.5), 0.5)],
     "ClampBackward1": [
@@ -50,18 +46,32 @@ SAMPLES: dict[str, list[Sample]] = {
     "TruncBackward0": entrywise(torch.trunc),
     "PowBackward0": [*entrywise(lambda x: x**2.5, 0.1, 2), *entrywise(lambda x: x**3), at(lambda x: x**0, 0.0, 2.0)],
     "PowBackward2": [*entrywise(lambda x: 2.5**x), of(lambda x: 0**x, (3,), low=0.5)],
-    "GeluBackward0": [*entrywise(F.gelu), *entrywise(lambda x: F.gelu(x, approximate="tanh"))],
-    "SiluBackward0": entrywise(F.silu),
-    "MishBackward0": entrywise(F.mish),
-    "HardswishBackward0": [*entrywise(F.hardswish, -4, 4), at(F.hardswish, -3.0, 3.0)],
-    "HardsigmoidBackward0": [*entrywise(F.hardsigmoid, -4, 4), at(F.hardsigmoid, -3.0, 3.0)],
-    "LeakyReluBackward0": [*entrywise(lambda x: F.leaky_relu(x, 0.1)), at(F.leaky_relu, 0.0)],
-    "LeakyReluBackward1": [
-        *entrywise(lambda x: F.leaky_relu_(x.clone(), 0.1)),
-        at(lambda x: F.leaky_relu_(x.clone()), 0),
-    ],
-    # 1 / alpha is rounded to float32 by PyTorch's derivative, so alpha is a power of two here
-    "CeluBackward0": [*entrywise(lambda x: F.celu(x, 0.5)), at(F.celu, 0.0)],
-    "SoftplusBackward0": [*entrywise(F.softplus), of(lambda x: F.softplus(x, 2, 1), (5,))],
-    "EluBackward0": [*entrywise(lambda x: F.elu(x, 0.7)), *entrywise(F.selu), at(F.elu, 0.0)],
+    "AsinhBackward0": entrywise(torch.asinh),
+    "AcoshBackward0": entrywise(torch.acosh, 1.1, 3),
+    "AtanhBackward0": entrywise(torch.atanh, -0.9, 0.9),
+    "FrexpBackward0": entrywise(lambda x: torch.frexp(x).mantissa),
+    "Deg2RadBackward0": entrywise(torch.deg2rad),
+    "Rad2DegBackward0": entrywise(torch.rad2deg),
+    "FracBackward0": entrywise(torch.frac),
+    "FmodBackward0": entrywise(lambda x: torch.fmod(x, 0.7)),
+    "RemainderBackward0": entrywise(lambda x: torch.remainder(x, 0.7)),
+    "NanToNumBackward0": [*entrywise(torch.nan_to_num), at(torch.nan_to_num, math.inf, math.nan, 1.0)],
+    "RoundBackward1": entrywise(lambda x: torch.round(x, decimals=1)),
+    "AngleBackward0": entrywise(torch.angle),
+    "SgnBackward0": entrywise(torch.sgn),
+    "FillBackward0": entrywise(lambda x: torch.fill(x, 2.0)),
+    "FillBackward2": entrywise(lambda x: x.clone().fill_(2.0)),
+    "ZeroBackward0": entrywise(lambda x: x.clone().zero_()),
+    "BernoulliBackward0": entrywise(torch.bernoulli, 0, 1),
+    "BernoulliBackward2": entrywise(lambda x: x.clone().bernoulli_(0.5)),
+    "PoissonBackward0": entrywise(torch.poisson, 0, 3),
+    "CauchyBackward0": entrywise(lambda x: x.clone().cauchy_()),
+    "ExponentialBackward0": entrywise(lambda x: x.clone().exponential_()),
+    "GeometricBackward0": entrywise(lambda x: x.clone().geometric_(0.5)),
+    "LogNormalBackward0": entrywise(lambda x: x.clone().log_normal_()),
+    "NormalBackward0": entrywise(lambda x: x.clone().normal_()),
+    "RandomBackward0": entrywise(lambda x: x.clone().random_(1, 3)),
+    "RandomBackward1": entrywise(lambda x: x.clone().random_(3)),
+    "RandomBackward2": entrywise(lambda x: x.clone().random_()),
+    "UniformBackward0": entrywise(lambda x: x.clone().uniform_()),
 }

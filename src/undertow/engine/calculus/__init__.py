@@ -1,16 +1,20 @@
 """The local derivative of each operation, stated once."""
 
 from undertow.engine.calculus import (
+    activations,
     arithmetic,
     attention,
+    choices,
     convolutions,
     entrywise,
     losses,
     normalizations,
+    pairs,
     picks,
     products,
     reductions,
     shapes,
+    special,
 )
 from undertow.engine.calculus.table import CALCULUS, KERNELS, Local, Rule, derivative, elementwise, masked, pulled_by
 
@@ -19,8 +23,10 @@ __all__ = [
     "KERNELS",
     "Local",
     "Rule",
+    "activations",
     "arithmetic",
     "attention",
+    "choices",
     "convolutions",
     "derivative",
     "elementwise",
@@ -28,9 +34,11 @@ __all__ = [
     "losses",
     "masked",
     "normalizations",
+    "pairs",
     "picks",
     "products",
     "pulled_by",
     "reductions",
     "shapes",
+    "special",
 ]

@@ -39,6 +39,12 @@ def kept(source: Shape | None, target: Shape, where: Tensor) -> LinearMap | None
     return mask if source == target else mask @ Expand(source, target)
 
 
+def nothing(target: Shape, node: Any, source: Shape | None = None) -> LinearMap:
+    """How an input that a gradient flows to, but that the output does not depend on, acts on it: by zeros."""
+    nowhere = torch.zeros((), dtype=torch.bool, device=node._input_metadata[0].device).expand(target)
+    return Mask(nowhere) if source is None or source == target else Mask(nowhere) @ Expand(source, target)
+
+
 @derivative("AddBackward1", "SubBackward1")
 def shift(node: Any) -> Local:
     return (Identity(output_shape(node)),)
@@ -122,42 +128,26 @@ def addcdiv(node: Any) -> Local:
     )
 
 
+@derivative("DivBackward2")
+def div_rounded(node: Any) -> Local | None:
+    return div(node) if node._saved_rounding_mode is None else stepped(node)
+
+
 @derivative("LerpBackward0")
 def lerp(node: Any) -> Local:
     target, (start, end) = output_shape(node), input_shapes(node)
     return broadcast(start, target, 1 - node._saved_weight), broadcast(end, target, node._saved_weight)
 
 
-@derivative("MaximumBackward0")
-def maximum(node: Any) -> Local:
-    return _greater(node, node._saved_self, node._saved_other)
-
-
-@derivative("MinimumBackward0")
-def minimum(node: Any) -> Local:
-    return _greater(node, -node._saved_self, -node._saved_other)
-
-
-def _greater(node: Any, x: Tensor, y: Tensor) -> Local:
-    """Each input where it is the greater; where they are equal, half of each."""
-    target, (left, right) = output_shape(node), input_shapes(node)
-    share = (x > y).to(x.dtype).masked_fill_(x == y, 0.5)
-    return weighted(left, target, share), weighted(right, target, 1 - share)
-
-
-@derivative("WhereBackward0")
-def where(node: Any) -> Local:
-    target, condition = output_shape(node), node._saved_condition
-    chosen, otherwise = input_shapes(node)[-2:]
-    maps = kept(chosen, target, condition), kept(otherwise, target, ~condition)
-    return (*[None] * (len(node.next_functions) - 2), *maps)
-
-
-@derivative("MaskedFillBackward0", "MaskedFillBackward1")
-def masked_fill(node: Any) -> Local:
-    target, mask = output_shape(node), node._saved_mask
-    source, *value = input_shapes(node)
-    return kept(source, target, ~mask), *(kept(shape, target, mask) for shape in value)
+@derivative("LerpBackward1")
+def lerp_between(node: Any) -> Local:
+    target, (start, end, share) = output_shape(node), input_shapes(node)
+    weight = node._saved_weight
+    return (
+        None if start is None else weighted(start, target, 1 - weight),
+        weighted(end, target, weight),
+        None if share is None else weighted(share, target, node._saved_end - node._saved_self),
+    )
 
 
 @derivative("NativeDropoutBackward0")
@@ -165,3 +155,16 @@ def dropout(node: Any) -> Local:
     p = node._saved_p
     scale = 0.0 if p == 1 else 1 / (1 - p)
     return (Scale(scale, output_shape(node)) @ Mask(node._saved_result1),)
+
+
+@derivative("FillBackward1", "FillBackward3")
+def fill(node: Any) -> Local:
+    target, (source, value) = output_shape(node), input_shapes(node)
+    return None if source is None else nothing(target, node), broadcast(value, target)
+
+
+@derivative("BernoulliBackward1", "NormalBackward1", "NormalBackward2", "NormalBackward3")
+def stepped(node: Any) -> Local:
+    """What was rounded, or drawn at random."""
+    target = output_shape(node)
+    return [None if source is None else nothing(target, node, source) for source in input_shapes(node)]

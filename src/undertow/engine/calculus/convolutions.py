@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.engine.calculus import kernels
-from undertow.engine.calculus.node import input_shapes, output_shape
+from undertow.engine.calculus.node import input_shapes, output_shape, signed
 from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import (
     AdaptiveAveragePool,
@@ -16,6 +16,7 @@ from undertow.engine.maps import (
     Geometry,
     LinearMap,
     Reshape,
+    Scale,
     TakeAlong,
 )
 
@@ -62,16 +63,18 @@ def _picked(node: Any) -> LinearMap:
 
 
 @derivative("AvgPool2DBackward0")
-def avg_pool2d(node: Any) -> Local:
+def avg_pool(node: Any) -> Local:
+    divisor = None if node._saved_divisor_override is None else signed(node._saved_divisor_override)
     window = (
         tuple(node._saved_kernel_size),
         tuple(node._saved_stride),
         tuple(node._saved_padding),
         node._saved_ceil_mode,
         node._saved_count_include_pad,
-        node._saved_divisor_override,
+        divisor and abs(divisor),
     )
-    return (AveragePool(tuple(node._saved_self.shape), output_shape(node), window),)
+    averaged = AveragePool(tuple(node._saved_self.shape), output_shape(node), window)
+    return (averaged if divisor is None or divisor > 0 else Scale(-1, averaged.target) @ averaged,)
 
 
 @derivative("AdaptiveAvgPool2DBackward0")

@@ -38,7 +38,7 @@ def layer_norm(node: Any) -> Local:
 @pulled_by(kernels.normalizations.group_norm)
 def group_norm(node: Any) -> Local:
     x, shape = node._saved_input, output_shape(node)
-    groups = (node._saved_N, node._saved_group, x.numel() // (node._saved_N * node._saved_group))
+    groups = (node._saved_N, node._saved_group, node._saved_C * node._saved_HxW // node._saved_group)
     r = node._saved_result2.unsqueeze(-1)
     z = (x.reshape(groups) - node._saved_result1.unsqueeze(-1)) * r
     grouped = Reshape(groups, shape) @ Standardize(z, r, (2,)) @ Reshape(shape, groups)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from undertow.engine.calculus.node import output_shape, signed
 from undertow.engine.calculus.table import Local, derivative
-from undertow.engine.maps import Index, Lookup, TakeAlong
+from undertow.engine.maps import Expand, Identity, Index, LinearMap, Lookup, Reshape, Shape, TakeAlong
 
 __all__: list[str] = []
 
@@ -27,19 +29,29 @@ def index(node: Any) -> Local:
 @derivative("IndexSelectBackward0")
 def index_select(node: Any) -> Local:
     source = tuple(node._saved_self_sym_sizes)
-    before = (None,) * (signed(node._saved_dim) % max(len(source), 1))
+    if not source:
+        return (Reshape(source, output_shape(node)),)
+    before = (None,) * (signed(node._saved_dim) % len(source))
     return (Index(source, output_shape(node), (*before, node._saved_index)),)
 
 
 @derivative("GatherBackward0")
 def gather(node: Any) -> Local | None:
     source = tuple(node._saved_self.shape)
-    if node._saved_sparse_grad or not source:
+    if not source:
+        return (Expand(source, output_shape(node)),)
+    if node._saved_sparse_grad:
         return None
     return (TakeAlong(source, signed(node._saved_dim) % len(source), node._saved_index),)
 
 
 @derivative("MaskedSelectBackward0")
-def masked_select(node: Any) -> Local | None:
+def masked_select(node: Any) -> Local:
     source, mask = tuple(node._saved_self.shape), node._saved_mask
-    return (Index(source, output_shape(node), (mask,)),) if tuple(mask.shape) == source else None
+    both = tuple(torch.broadcast_shapes(source, mask.shape)) or (1,)
+    return (Index(both, output_shape(node), (mask.expand(both),)) @ _onto(source, both),)
+
+
+def _onto(source: Shape, target: Shape) -> LinearMap:
+    """The identity, or how a tensor is broadcast."""
+    return Identity(target) if source == target else Expand(source, target)

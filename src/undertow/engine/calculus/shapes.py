@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from undertow.engine.calculus.node import dimensions, input_shapes, output_shape, signed
+from undertow.engine.calculus.node import input_shapes, output_shape, signed
 from undertow.engine.calculus.table import Local, derivative, masked
 from undertow.engine.maps import Expand, Flip, Identity, LinearMap, Permute, Reshape, Roll, Shape, Slice
 
@@ -87,7 +87,8 @@ def select(node: Any) -> Local:
 def cut(node: Any) -> Local:
     source = tuple(node._saved_self_sym_sizes)
     dim = signed(node._saved_dim) % len(source)
-    start = slice(signed(node._saved_start), None).indices(source[dim])[0]
+    first = 0 if node._saved_start is None else signed(node._saved_start)
+    start = slice(first, None).indices(source[dim])[0]
     return (Slice(source, dim, start, output_shape(node)[dim], node._saved_step),)
 
 
@@ -150,7 +151,7 @@ def _one(source: Shape, dim: int, index: int) -> LinearMap:
 @derivative("FlipBackward0")
 def flip(node: Any) -> Local:
     target = output_shape(node)
-    return (Flip(target, dimensions(node._saved_dims, len(target))),)
+    return (Flip(target, tuple(sorted(signed(dim) % len(target) for dim in node._saved_dims))),)
 
 
 @derivative("RollBackward0")
