@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -35,6 +36,8 @@ def broken_laws(node: Any, rule: Rule, *, bounded: bool = False) -> set[str]:
             broken.add("modulus")
         if not strongest_agrees(single):
             broken.add("strongest")
+        if not rounding_is_bounded(single):
+            broken.add("rounding")
     return broken
 
 
@@ -144,6 +147,32 @@ def paths(single: LinearMap) -> Tensor | None:
         case _:
             dense = matrix(single)
             return None if dense is None else dense.abs()
+
+
+def rounding_is_bounded(single: LinearMap) -> bool:
+    """Both directions in float32 against the same in float64, by the same numbers."""
+    narrow = cast(single, torch.float32)
+    wide, (modulus, pull, push) = cast(narrow, torch.float64), narrow.rounding()
+    modulus = cast(modulus, torch.float64)
+    v, w = _random(single.source).float(), _random(single.target).float()
+    return _within(narrow.pull(w), wide.pull(w.double()), pull, modulus.pull(w.double().abs())) and _within(
+        narrow.push(v), wide.push(v.double()), push, modulus.push(v.double().abs())
+    )
+
+
+def _within(found: Tensor, truth: Tensor, roundings: int, size: Tensor) -> bool:
+    error = (found.double() - truth).abs()
+    bound = roundings * 2**-24 / (1 - roundings * 2**-24) * size + 1e-37
+    return bool((error <= bound)[truth.isfinite() & size.isfinite()].all())
+
+
+def cast(part: Any, dtype: torch.dtype) -> Any:
+    """A map, with every number in it in another dtype."""
+    if isinstance(part, Tensor):
+        return part.to(dtype) if part.is_floating_point() else part
+    if not isinstance(part, LinearMap):
+        return part
+    return replace(part, **{field.name: cast(getattr(part, field.name), dtype) for field in fields(part)})
 
 
 def _greatest(terms: Tensor, dim: int) -> Tensor:

@@ -7,7 +7,7 @@ from tests.engine.laws import broken_laws
 from tests.samples import FILES, SAMPLES
 from undertow.engine.calculus import CALCULUS, derivative
 from undertow.engine.calculus.table import elementwise
-from undertow.engine.maps import Diagonal, LeftMultiply, RightMultiply, Scale
+from undertow.engine.maps import Diagonal, LeftMultiply, RightMultiply, Rounding, Scale
 from undertow.errors import RegistryError
 
 BOUNDED = {
@@ -102,8 +102,8 @@ def test_a_modulus_that_keeps_a_sign_breaks_the_modulus_law():
             return self
 
     with torch.no_grad():
-        assert broken_laws(neg, lambda _: (Signed(-torch.ones(3, 4)),)) == {"modulus"}
-        assert broken_laws(sin, lambda n: (Signed(n._saved_self.cos()),)) == {"modulus"}
+        assert "modulus" in broken_laws(neg, lambda _: (Signed(-torch.ones(3, 4)),))
+        assert "modulus" in broken_laws(sin, lambda n: (Signed(n._saved_self.cos()),))
 
 
 def test_a_strongest_path_that_adds_up_what_it_should_compare_breaks_its_law():
@@ -116,6 +116,19 @@ def test_a_strongest_path_that_adds_up_what_it_should_compare_breaks_its_law():
     with torch.no_grad():
         right, left = CALCULUS["MmBackward0"](node)
         assert broken_laws(node, lambda _: (Adding(right.b, right.rows), left)) == {"strongest"}
+
+
+def test_a_map_that_counts_too_few_roundings_breaks_its_law():
+    a, b = (torch.randn(40, 40, dtype=torch.float64, requires_grad=True) for _ in range(2))
+
+    class Exact(RightMultiply):
+        def rounding(self):
+            return Rounding(self.modulus(), 0, 0)
+
+    node = (a @ b).grad_fn
+    with torch.no_grad():
+        right, left = CALCULUS["MmBackward0"](node)
+        assert broken_laws(node, lambda _: (Exact(right.b, right.rows), left)) == {"rounding"}
 
 
 def test_the_table_refuses_a_second_rule():

@@ -7,7 +7,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.engine.laws import matrix, strongest_agrees
+from tests.engine.laws import matrix, rounding_is_bounded, strongest_agrees
 from tests.strategies import chains, seeds, sliding, tensor
 from undertow.engine.maps import Compose, Diagonal, LinearMap, Standardize, strongest
 
@@ -39,6 +39,11 @@ def test_the_modulus_bounds_every_entry_and_has_none_below_zero(a):
 @given(chains())
 def test_the_strongest_path_through_a_map_is_that_of_its_matrix(a):
     assert strongest_agrees(a)
+
+
+@given(st.one_of(chains(), sliding()))
+def test_rounding_stays_within_what_a_map_states(a):
+    assert rounding_is_bounded(a)
 
 
 @given(sliding())

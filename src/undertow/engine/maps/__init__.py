@@ -1,6 +1,6 @@
 """Linear maps with structure: what a local derivative is made of."""
 
-from undertow.engine.maps.base import Adjoint, Compose, Identity, LinearMap, Rearrangement, Shape, Sum
+from undertow.engine.maps.base import Adjoint, Compose, Identity, LinearMap, Rearrangement, Rounding, Shape, Sum
 from undertow.engine.maps.convolutions import AdaptiveAveragePool, AveragePool, Convolve, ConvolveKernel, Geometry
 from undertow.engine.maps.entrywise import Above, Diagonal, Mask, Scale
 from undertow.engine.maps.normalizations import LogSoftmax, RankOne, Softmax, Standardize
@@ -33,6 +33,7 @@ __all__ = [
     "Reshape",
     "RightMultiply",
     "Roll",
+    "Rounding",
     "Scale",
     "Shape",
     "Slice",

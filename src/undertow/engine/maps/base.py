@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Rearrangement", "Shape", "Sum"]
+__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Rearrangement", "Rounding", "Shape", "Sum"]
 
 Shape = tuple[int, ...]
+
+
+class Rounding(NamedTuple):
+    """How far the arithmetic of a map can be off: entry by entry, γ(n) · modulus.pull(|cotangent|) for its pull.
+
+    γ(n) = n u / (1 - n u), for the unit roundoff u of the dtype. Likewise for its push.
+
+    Attributes:
+        modulus: The map's modulus, or one that is larger where computing takes apart what a matrix entry adds up.
+        pull: The most roundings that a term of an entry of `pull` goes through.
+        push: The same of `push`.
+    """
+
+    modulus: LinearMap
+    pull: int
+    push: int
 
 
 class LinearMap(abc.ABC):
@@ -56,6 +73,10 @@ class LinearMap(abc.ABC):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         """The same from source to target: for each t, the largest |A[t, s]| · tangent[s], over s."""
 
+    @abc.abstractmethod
+    def rounding(self) -> Rounding:
+        """How far `pull` and `push` can be off by rounding."""
+
     def adjoint(self) -> LinearMap:
         """The map back, with `<Av, w> = <v, A*w>` for all v and w."""
         return Adjoint(self)
@@ -87,6 +108,9 @@ class Rearrangement(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.push(tangent)
+
+    def rounding(self) -> Rounding:
+        return Rounding(self, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,6 +163,10 @@ class Adjoint(LinearMap):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.of.strongest(tangent)
 
+    def rounding(self) -> Rounding:
+        modulus, pull, push = self.of.rounding()
+        return Rounding(Adjoint(modulus), push, pull)
+
     def adjoint(self) -> LinearMap:
         return self.of
 
@@ -177,6 +205,10 @@ class Compose(LinearMap):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.outer.strongest_push(self.inner.strongest_push(tangent))
 
+    def rounding(self) -> Rounding:
+        outer, inner = self.outer.rounding(), self.inner.rounding()
+        return Rounding(Compose(outer.modulus, inner.modulus), outer.pull + inner.pull, outer.push + inner.push)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sum(LinearMap):
@@ -207,3 +239,8 @@ class Sum(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return torch.maximum(self.left.strongest_push(tangent), self.right.strongest_push(tangent))
+
+    def rounding(self) -> Rounding:
+        left, right = self.left.rounding(), self.right.rounding()
+        both = max(left.pull, right.pull) + 1, max(left.push, right.push) + 1
+        return Rounding(Sum(left.modulus, right.modulus), *both)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.base import LinearMap, Rounding, Shape
 from undertow.engine.maps.strongest import Sliding
 
 __all__ = ["AdaptiveAveragePool", "AveragePool", "Convolve", "ConvolveKernel", "Geometry"]
@@ -36,6 +36,11 @@ class Geometry:
             cotangent, image, kernel, None, *self._all(), mask
         )[which]
         return answer
+
+    def terms(self, kernel: Shape) -> tuple[int, int]:
+        """How many products an entry of the image's cotangent adds up, and how many one of the result."""
+        size, first, second = torch.Size(kernel[2:]).numel(), kernel[0] // self.groups, kernel[1]
+        return (second * size, first * size) if self.transposed else (first * size, second * size)
 
     def sliding(self) -> Sliding:
         """How the kernel slides over the larger of the two images, the one that a transposed convolution makes."""
@@ -73,6 +78,9 @@ class Convolve(LinearMap):
         sliding, kernel = self.geometry.sliding(), self.kernel.abs()
         return sliding.result(image, kernel, shape) if outwards else sliding.image(image, kernel, shape)
 
+    def rounding(self) -> Rounding:
+        return Rounding(self.modulus(), *self.geometry.terms(self.kernel.shape))
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ConvolveKernel(LinearMap):
@@ -101,6 +109,11 @@ class ConvolveKernel(LinearMap):
         sliding, image = self.geometry.sliding(), self.image.abs()
         slide = sliding.image if self.geometry.transposed else sliding.result
         return slide(image, tangent, self.target)
+
+    def rounding(self) -> Rounding:
+        small = self.image.shape if self.geometry.transposed else self.target
+        places = small[0] * torch.Size(small[2:]).numel()
+        return Rounding(self.modulus(), places, self.geometry.terms(self.source)[1])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -145,6 +158,10 @@ class AveragePool(LinearMap):
         share: Tensor = torch.ops.aten.avg_pool2d.default(ones, *self.window) / inside
         return share[0]
 
+    def rounding(self) -> Rounding:
+        size = torch.Size(self.window[0]).numel() + 2
+        return Rounding(self, size, size)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AdaptiveAveragePool(LinearMap):
@@ -188,3 +205,9 @@ class AdaptiveAveragePool(LinearMap):
         for place in range(places):
             start = place * size // places
             yield place, start, -(-(place + 1) * size // places) - start
+
+    def rounding(self) -> Rounding:
+        (pull, push), (source, target) = (2, 2), (self.source[-2:], self.target[-2:])
+        for n, m in zip(source, target, strict=True):
+            pull, push = pull * (m // n + 2), push * (n // m + 2)
+        return Rounding(self, pull, push)

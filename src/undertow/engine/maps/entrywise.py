@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Rearrangement, Shape
+from undertow.engine.maps.base import LinearMap, Rearrangement, Rounding, Shape
 
 __all__ = ["Above", "Diagonal", "Mask", "Scale"]
 
@@ -43,6 +43,9 @@ class Diagonal(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return tangent * self.d.abs()
+
+    def rounding(self) -> Rounding:
+        return Rounding(self.modulus(), 1, 1)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -118,3 +121,7 @@ class Scale(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return tangent * abs(self.factor)
+
+    def rounding(self) -> Rounding:
+        # The factor is rounded to the dtype of what it multiplies.
+        return Rounding(self.modulus(), 2, 2)

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Shape, Sum
+from undertow.engine.maps.base import LinearMap, Rounding, Shape, Sum
 from undertow.engine.maps.entrywise import Diagonal
 from undertow.engine.maps.strongest import greatest, other_greatest
 
 __all__ = ["LogSoftmax", "RankOne", "Softmax", "Standardize"]
+
+
+def _group(tensor: Tensor, dims: tuple[int, ...]) -> int:
+    """How many entries see each other."""
+    return torch.Size([tensor.shape[dim] for dim in dims] if tensor.ndim else []).numel()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,6 +50,9 @@ class RankOne(LinearMap):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.left.abs() * greatest(self.right.abs() * tangent, self.dims)
 
+    def rounding(self) -> Rounding:
+        return Rounding(self.modulus(), *[_group(self.left, self.dims) + 1] * 2)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Softmax(LinearMap):
@@ -77,6 +85,10 @@ class Softmax(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.strongest(tangent)
+
+    def rounding(self) -> Rounding:
+        terms = Sum(Diagonal(self.p), RankOne(self.p, self.p, (self.dim,)))
+        return Rounding(terms, *[_group(self.p, (self.dim,)) + 3] * 2)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,6 +124,11 @@ class LogSoftmax(LinearMap):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         p = self.log_p.exp()
         return torch.maximum((1 - p) * tangent, other_greatest(p * tangent, self.dim))
+
+    def rounding(self) -> Rounding:
+        p = self.log_p.exp()
+        terms = Sum(Diagonal(torch.ones_like(p)), RankOne(torch.ones_like(p), p, (self.dim,)))
+        return Rounding(terms, *[_group(p, (self.dim,)) + 6] * 2)  # of which 4 for the exponential
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,3 +169,6 @@ class Standardize(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.modulus().strongest_push(tangent)
+
+    def rounding(self) -> Rounding:
+        return Rounding(self.modulus(), *[_group(self.z, self.dims) + 6] * 2)

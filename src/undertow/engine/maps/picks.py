@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.base import LinearMap, Rounding, Shape
 from undertow.engine.maps.strongest import scattered
 
 __all__ = ["Index", "Lookup", "TakeAlong"]
+
+
+def _most_often(picks: LinearMap) -> int:
+    """How often the entry is picked that is picked most."""
+    times = picks.pull(torch.ones(picks.target))
+    return int(times.max()) if times.numel() else 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,6 +46,9 @@ class TakeAlong(LinearMap):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.push(tangent)
 
+    def rounding(self) -> Rounding:
+        return Rounding(self, _most_often(self), 0)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Index(LinearMap):
@@ -67,6 +76,9 @@ class Index(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.push(tangent)
+
+    def rounding(self) -> Rounding:
+        return Rounding(self, _most_often(self), 0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -105,3 +117,6 @@ class Lookup(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.push(tangent)
+
+    def rounding(self) -> Rounding:
+        return Rounding(self, _most_often(self), 0)

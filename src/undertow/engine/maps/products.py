@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Shape
+from undertow.engine.maps.base import LinearMap, Rounding, Shape
 from undertow.engine.maps.strongest import greatest_product
 
 __all__ = ["LeftMultiply", "RightMultiply"]
@@ -49,6 +49,9 @@ class LeftMultiply(LinearMap):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return greatest_product(self.a.abs(), tangent)
 
+    def rounding(self) -> Rounding:
+        return Rounding(self.modulus(), *self.a.shape[-2:])
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RightMultiply(LinearMap):
@@ -81,3 +84,7 @@ class RightMultiply(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return greatest_product(tangent, self.b.abs())
+
+    def rounding(self) -> Rounding:
+        k, n = self.b.shape[-2:]
+        return Rounding(self.modulus(), n, k)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from undertow.engine.maps.base import LinearMap, Rearrangement, Shape
+from undertow.engine.maps.base import LinearMap, Rearrangement, Rounding, Shape
 from undertow.engine.maps.strongest import greatest, greatest_to_size
 
 __all__ = ["Expand", "Flip", "Permute", "Reshape", "Roll", "Slice", "Total"]
@@ -35,6 +35,10 @@ class Expand(LinearMap):
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return self.push(tangent)
 
+    def rounding(self) -> Rounding:
+        copies = torch.Size(self.target).numel() // max(torch.Size(self.source).numel(), 1)
+        return Rounding(self, copies, 0)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Total(LinearMap):
@@ -61,6 +65,9 @@ class Total(LinearMap):
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         return greatest(tangent, self.dims)
+
+    def rounding(self) -> Rounding:
+        return Rounding(self, 0, torch.Size([self.source[dim] for dim in self.dims]).numel())
 
 
 @dataclass(frozen=True, slots=True, repr=False)
