@@ -46,6 +46,7 @@ def links(draw: st.DrawFn, source: tuple[int, ...]) -> m.LinearMap:
         lambda: m.RankOne(tensor(source, seed), tensor(source, seed + 1), (dim,)),
         lambda: m.TakeAlong(source, dim, tensor(source, seed).argsort(dim)),
         lambda: m.Sum(m.Diagonal(tensor(source, seed)), m.Flip(source, (dim,))),
+        lambda: _crossed(source, seed),
     ]
     if len(source) > 1:
         *batch, rows, columns = source
@@ -55,6 +56,13 @@ def links(draw: st.DrawFn, source: tuple[int, ...]) -> m.LinearMap:
         ]
     made = draw(st.sampled_from(options))()
     return m.Adjoint(made) if made.source == made.target and draw(st.booleans()) else made
+
+
+def _crossed(source: tuple[int, ...], seed: int) -> m.LinearMap:
+    """Blocks that make two parts change places."""
+    first, rest, rows = slice(0, 1), slice(1, None), source[0] - 1
+    blocks = m.Diagonal(tensor((1, *source[1:]), seed)), m.Scale(2, (rows, *source[1:]))
+    return m.Blocks(source, source, ((first,), (rest,)), blocks, ((slice(rows, None),), (slice(0, rows),)))
 
 
 @st.composite

@@ -2,8 +2,15 @@
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from tests.samples.sample import Sample, of
+
+
+def grouped(a: Tensor, b: Tensor, *ends: int) -> Tensor:
+    """PyTorch computes it in no wider numbers than float32, and of rows that are aligned."""
+    return F.grouped_mm(a.float(), b.float(), offs=torch.tensor(ends, dtype=torch.int32) if ends else None)
+
 
 SAMPLES: dict[str, list[Sample]] = {
     "MmBackward0": [
@@ -36,5 +43,12 @@ SAMPLES: dict[str, list[Sample]] = {
         of(torch.dot, (4,), (4,)),
         of(lambda x, y: x.dot(y.detach()), (4,), (4,)),
         of(torch.dot, (1,), (1,)),
+    ],
+    "GroupedMmBackward0": [
+        of(lambda a, b: grouped(a, b, 2, 2, 5), (5, 4), (3, 4, 8)),
+        of(lambda a, b: grouped(a, b, 1, 4), (2, 3, 4), (4, 4)),
+        of(lambda a, b: grouped(a, b, 3, 4), (3, 4), (4, 4)),
+        of(grouped, (2, 3, 4), (2, 4, 4)),
+        of(lambda a, b: grouped(a.detach(), b.transpose(1, 2), 3, 5), (5, 4), (2, 8, 4)),
     ],
 }

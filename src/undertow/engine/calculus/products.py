@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from undertow.engine.calculus import kernels
 from undertow.engine.calculus.arithmetic import broadcast
 from undertow.engine.calculus.node import input_shapes, output_shape
 from undertow.engine.calculus.table import Local, derivative, pulled_by
-from undertow.engine.maps import LeftMultiply, LinearMap, Reshape, RightMultiply, Scale, Shape
+from undertow.engine.maps import Blocks, LeftMultiply, LinearMap, Place, Reshape, RightMultiply, Scale, Shape
 
 __all__: list[str] = []
+
+ALL = slice(None)
 
 
 @derivative("MmBackward0")
@@ -60,6 +63,41 @@ def addmv(node: Any) -> Local:
 def dot(node: Any) -> Local:
     a, b = node._saved_self, node._saved_tensor
     return None if b is None else _row_times(b), None if a is None else _row_times(a)
+
+
+@derivative("GroupedMmBackward0")
+def grouped_mm(node: Any) -> Local:
+    a, b, target = node._saved_self, node._saved_mat2, output_shape(node)
+    if node._saved_offs is None:
+        return a_times(b, target[-2]), times_b(a, target[-1])
+    of_a, of_b = tuple(node._saved_self_sym_sizes), tuple(node._saved_mat2_sym_sizes)
+    groups = [*_groups(len(of_a), len(of_b), node._saved_offs.tolist())]
+    in_a, in_b, in_result = zip(*groups, strict=True)
+    sizes = [_size(target, place) for place in in_result]
+    by_a = b is not None and tuple(RightMultiply(b[at], rows) for at, (rows, _) in zip(in_b, sizes, strict=True))
+    by_b = a is not None and tuple(LeftMultiply(a[at], columns) for at, (_, columns) in zip(in_a, sizes, strict=True))
+    return (
+        Blocks(of_a, target, in_a, by_a, in_result) if by_a else None,
+        Blocks(of_b, target, in_b, by_b, in_result) if by_b else None,
+    )
+
+
+def _groups(a_ndim: int, b_ndim: int, ends: list[int]) -> Iterator[tuple[Place, Place, Place]]:
+    """Where each group is in A, in B and in the result: by its number in what has three dimensions, else in a span."""
+    for number, span in enumerate(map(slice, [0, *ends], ends)):
+        match a_ndim, b_ndim:
+            case 2, 3:
+                yield (span,), (number,), (span,)
+            case 3, 2:
+                yield (number,), (ALL, span), (ALL, span)
+            case _:
+                yield (ALL, span), (span,), (number,)
+
+
+def _size(shape: Shape, place: Place) -> tuple[int, int]:
+    """Rows and columns of a part of a tensor of this shape."""
+    rows, columns = torch.empty(shape, device="meta")[place].shape
+    return rows, columns
 
 
 def a_times(b: Tensor | None, rows: int) -> LinearMap | None:

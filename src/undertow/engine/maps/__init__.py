@@ -1,6 +1,7 @@
 """Linear maps with structure: what a local derivative is made of."""
 
 from undertow.engine.maps.base import Adjoint, Compose, Identity, LinearMap, Rearrangement, Rounding, Shape, Sum
+from undertow.engine.maps.blocks import Blocks, Place
 from undertow.engine.maps.convolutions import AdaptiveAveragePool, AveragePool, Convolve, ConvolveKernel, Geometry
 from undertow.engine.maps.entrywise import Above, Diagonal, Mask, Scale
 from undertow.engine.maps.normalizations import LogSoftmax, RankOne, Softmax, Standardize
@@ -13,6 +14,7 @@ __all__ = [
     "AdaptiveAveragePool",
     "Adjoint",
     "AveragePool",
+    "Blocks",
     "Compose",
     "Convolve",
     "ConvolveKernel",
@@ -28,6 +30,7 @@ __all__ = [
     "Lookup",
     "Mask",
     "Permute",
+    "Place",
     "RankOne",
     "Rearrangement",
     "Reshape",
