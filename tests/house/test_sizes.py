@@ -9,14 +9,10 @@ from .root import MODULES, PACKAGE, dotted
 MOST_LINES = 300
 MOST_PARAMETERS = 6
 
-LONGER = {
-    "undertow.observe.sample": "one observed step from its first pass to its end, with the state that only it holds",
-    "undertow.observe.session": "one observed training, with the state that only it holds",
-}
+LONGER: dict[str, str] = {}
 
 WIDER = {
     "undertow.cli.run": "one parameter for each option of the command line",
-    "undertow.observe.sample.pass_begins": "what the session alone knows of a pass, each by keyword",
     "undertow.store.writer.observed": "one parameter for each column of the table it writes",
 }
 

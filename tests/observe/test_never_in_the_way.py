@@ -15,12 +15,12 @@ import undertow
 from tests.observe.contexts import CONTEXTS, Diary
 from tests.observe.test_non_interference import same, trained
 from undertow.errors import StoreError, UndertowError
-from undertow.observe import cuts, naming, probes, sample, updates
+from undertow.observe import cuts, naming, probes, sample, updates, watch
 from undertow.store.writer import Writer
 
 PLACES: dict[str, tuple[Any, str]] = {
-    "reading the graph": (sample, "graph_behind"),
-    "inside a node's hook": (undertow.engine.recorder.Recorder, "saw"),
+    "reading the graph": (sample, "starts_of"),
+    "inside a node's hook": (watch, "norm"),
     "a probe": (probes, "activations"),
     "a module's hook": (naming.Naming, "_enters"),
     "following cuts": (cuts.CutTracer, "_follow"),

@@ -26,8 +26,11 @@ __all__ = ["Attachment", "Observer", "compiler_in_use", "refuse_a_second", "stan
 class Observer(Protocol):
     """What wants to know of a training loop that is not its own."""
 
-    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool) -> None:
-        """PyTorch's engine is about to run, from these outputs with these cotangents, into `.grad` or not."""
+    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool, to_leaves: bool) -> None:
+        """PyTorch's engine is about to run, from these outputs with these cotangents, into `.grad` or not.
+
+        It runs every node there is if it runs `to_leaves`, or else only as far as some tensors.
+        """
 
     def backward_ended(self, completed: bool) -> None:
         """It has run, or raised."""
@@ -84,7 +87,8 @@ class Attachment:
             completed = False
             try:
                 seeds = args[0] if args else kwargs["grad_tensors"]
-                self._observer.backward_begins(outputs, seeds, bool(kwargs.get("accumulate_grad")))
+                inputs = args[3] if len(args) > 3 else kwargs.get("inputs", ())
+                self._observer.backward_begins(outputs, seeds, bool(kwargs.get("accumulate_grad")), not inputs)
                 answer = original(outputs, *args, **kwargs)
                 completed = True
             finally:

@@ -19,14 +19,18 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from undertow.engine.recorder import to_host
+from undertow.engine.graph import Graph
 from undertow.errors import StoreError, UndertowError
 from undertow.observe.attach import Attachment, compiler_in_use
+from undertow.observe.catalogue import Catalogue
 from undertow.observe.cuts import stop_all
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
+from undertow.observe.ledger import Entry, Ledger
+from undertow.observe.losses import Losses
+from undertow.observe.recognition import Recognition, starts_of
 from undertow.observe.roster import Roster
-from undertow.observe.sample import Catalogue, Sample
+from undertow.observe.sample import Sample
 from undertow.observe.sampler import Sampler
 from undertow.store import Event
 from undertow.store.writer import Writer
@@ -35,9 +39,6 @@ __all__ = ["Session"]
 
 FLUSH_SECONDS = 1.0
 """Losses are written at least this often: a kill loses no more."""
-
-SPIKE = 3.0
-"""A loss this many times the median of the last ones is worth a look."""
 
 
 class Session:
@@ -61,16 +62,16 @@ class Session:
         self._sampler = sampler
         self._roster = Roster()
         self._only = optimizer
-        self._catalogue = Catalogue(self._roster, writer)
         self._guard = Guard(self._fault)
+        self._catalogue = Catalogue(self._roster, self._guard)
+        self._ledger = Ledger(self._catalogue, writer)
+        self._recognition = Recognition()
         self._attachment = Attachment(self)
         self._began = perf_counter()
         self._sample: Sample | None = None
         self._compiled = False
         self._sites: dict[str, int] = {}
-        self._losses: list[tuple[int, int, float, float]] = []
-        self._distant: list[tuple[int, int, Tensor, float]] = []
-        self._recent: deque[float] = deque(maxlen=20)
+        self._losses = Losses()
         self._flushed = self._began
         self._step_began = self._began
         self._durations: deque[float] = deque(maxlen=50)
@@ -78,10 +79,8 @@ class Session:
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
         self._visited: set[int] = set()
-        self._scaled: tuple[GradScaler, list[weakref.ref[Tensor]]] | None = None
         self._born = False
         self._seen = 0
-        self._sound: int | None = None
         self.unstored: StoreError | None = None
         self.listener: Callable[[], None] | None = None
         if model is not None:
@@ -108,8 +107,8 @@ class Session:
         if self._sample is not None:
             self._guard(self._end_sample, exception is not None)
         stop_all()
-        self._guard(self._fetch_losses)
-        self._guard(self._flush)
+        self._guard(self._losses.fetch)
+        self._guard(self._flush, True)
         try:
             if exception is not None:
                 self._writer.event(Event(self.step, "exception", _told(exception)))
@@ -130,7 +129,7 @@ class Session:
 
     def told(self) -> str:
         """How the training stands, in a few words."""
-        loss = f", loss {self._recent[-1]:.4g}" if self._recent else ""
+        loss = "" if self._losses.last is None else f", loss {self._losses.last:.4g}"
         return f"step {self.step:,}{loss}, {self._seen:,} observed"
 
     def _fault(self, fault: Exception) -> None:
@@ -156,8 +155,8 @@ class Session:
 
     # what the training does
 
-    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool) -> None:
-        self._guard(self._backward_begins, outputs, seeds, accumulates)
+    def backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool, to_leaves: bool) -> None:
+        self._guard(self._backward_begins, outputs, seeds, accumulates, to_leaves)
 
     def backward_ended(self, completed: bool) -> None:
         if self._sample is not None:
@@ -172,8 +171,7 @@ class Session:
             self._guard(self._step_ended, optimizer)
 
     def loss_scaled(self, scaler: GradScaler, scaled: Any) -> None:
-        parts = scaled if isinstance(scaled, (list, tuple)) else [scaled]
-        self._scaled = scaler, [weakref.ref(part) for part in parts if isinstance(part, Tensor)]
+        self._losses.scaled_by(scaler, scaled)
 
     def compile_called(self) -> None:
         self._compiled = True
@@ -184,30 +182,28 @@ class Session:
     # and what that means
 
     def _tell_compiled(self) -> None:
-        self._catalogue.tell_once(self.step, "compiled", seen="from the outside, as one operation")
+        self._ledger.tell_once(self.step, "compiled", seen="from the outside, as one operation")
 
-    def _backward_begins(self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool) -> None:
+    def _backward_begins(
+        self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool, to_leaves: bool
+    ) -> None:
         source = source_of(user_frame())
         site = self._sites.setdefault(source, len(self._sites))
         if self._moves_by_hand(site):
             self._end_step()
         self._visited.add(site)
         self.passes += 1
-        scale = self._scale_of(outputs[0])
-        loss = self._note_loss(site, outputs[0], scale)
+        loss, scale = self._note_loss(site, outputs[0])
         if not math.isfinite(loss) and not self._born:
             self._trace_birth(outputs)
         if self._sample is not None:
-            by_hand = self._leader is None and self._by_hand is not False
             self._sample.pass_begins(
                 outputs,
                 seeds,
-                step=self.step,
-                site=site,
-                loss=loss,
-                scale=scale,
-                by_hand=by_hand,
+                Entry(self.step, site, loss, scale),
                 accumulates=accumulates,
+                to_leaves=to_leaves,
+                by_hand=self._leader is None and self._by_hand is not False,
             )
 
     def _moves_by_hand(self, site: int) -> bool:
@@ -250,7 +246,8 @@ class Session:
     def _begin_step(self) -> None:
         self._step_began = now = perf_counter()
         if self._sampler.wants(self.step, now - self._began):
-            self._sample = Sample(self._catalogue, self._guard, naming=not self._compiled, before=self._guard.spent)
+            parts = self._catalogue, self._ledger, self._recognition
+            self._sample = Sample(*parts, naming=not self._compiled, before=self._guard.spent)
 
     def _end_sample(self, broken_off: bool) -> None:
         sample, self._sample = self._sample, None
@@ -258,61 +255,43 @@ class Session:
             return
         began = perf_counter()
         sample.end(self.step, broken_off)
-        self._fetch_losses()
+        self._losses.fetch()
         self._seen += 1
         cost = self._guard.spent - sample.before + perf_counter() - began
         if self._durations:
             cost = max(cost, perf_counter() - self._step_began - statistics.median(self._durations))
         self._sampler.observed(self.step, cost)
 
-    def _flush(self) -> None:
+    def _flush(self, names: bool = False) -> None:
         self._writer.begin()
         self._writer.sites([*self._sites])
-        self._writer.losses(self._losses)
-        self._catalogue.write()
+        self._writer.losses(self._losses.rows)
+        self._ledger.write(names=names)
         self._writer.meta(steps=self.step, passes=self.passes)
         self._writer.commit()
-        self._losses.clear()
+        self._losses.rows.clear()
         self._flushed = perf_counter()
         if self.listener is not None:
             self.listener()
 
-    def _fetch_losses(self) -> None:
-        """Losses on other devices are moved to the host on sampled steps only."""
-        values = to_host([value for _, _, value, _ in self._distant])
-        self._losses += [(*row[:2], value, row[3]) for row, value in zip(self._distant, values, strict=True)]
-        self._distant.clear()
-
-    def _scale_of(self, output: Any) -> Any:
-        """What the loss was multiplied by for the sake of half precision; left on its device between samples."""
-        if self._scaled is None or not any(ref() is output for ref in self._scaled[1]):
-            return 1.0
-        scaler = self._scaled[0]
-        return float(scaler.get_scale()) if output.is_cpu or self._sample is not None else scaler._scale
-
-    def _note_loss(self, site: int, output: Any, scale: Any) -> float:
-        """The loss as a number; on another device it is kept there until the next sampled step."""
-        seconds = perf_counter() - self._began
-        if not isinstance(output, Tensor) or output.numel() != 1:
-            return math.nan if not isinstance(output, Tensor) or output.numel() else 0.0
-        if not output.is_cpu and self._sample is None:
-            self._distant.append((self.step, site, output.detach().clone() / scale, seconds))
-            return 0.0
-        loss = float(output.detach()) / float(scale)
-        self._losses.append((self.step, site, loss, seconds))
-        if len(self._recent) > 5 and abs(loss) > SPIKE * statistics.median(map(abs, self._recent)):
+    def _note_loss(self, site: int, output: Any) -> tuple[float, Any]:
+        """The loss, and what it was multiplied by; both stay on another device between samples."""
+        now = self._sample is not None
+        scale = self._losses.scale_of(output, now=now)
+        loss = self._losses.note(self.step, site, output, scale, perf_counter() - self._began, now=now)
+        if self._losses.spiked:
             self._sampler.happening()
-        self._recent.append(loss)
-        if math.isfinite(loss):
-            self._sound = self.step
-        return loss
+        return loss, scale
 
     def _trace_birth(self, outputs: Sequence[Any]) -> None:
-        if not isinstance(outputs[0], Tensor) or outputs[0].numel() != 1:
+        if not isinstance(outputs[0], Tensor) or outputs[0].numel() != 1 or not (starts := starts_of(outputs)):
             return
         self._born = True
         naming = self._sample.naming if self._sample is not None else None
-        self._catalogue.trace_birth(outputs, self.step, naming, self._sound)
+        facts = self._catalogue.birth(Graph.behind(starts), naming)
+        if facts["phase"] == "parameters" and (sound := self._losses.sound) is not None:
+            facts |= {"between": [sound, self.step], "focus": sound}
+        self._ledger.tell(self.step, "birth", facts)
 
 
 def _told(error: BaseException) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim import Optimizer
 
 from undertow.observe.subsample import entries, flat, segment_norms, segment_sums
 
-__all__ = ["UpdateProbe", "carried"]
+__all__ = ["UpdateProbe", "carried", "in_force", "moved"]
 
 
 class UpdateProbe:
@@ -75,3 +78,21 @@ def _gradients(parameters: Sequence[Tensor], lengths: Sequence[int]) -> NDArray[
     found = np.full(sum(lengths), np.nan)
     found[np.repeat(np.array(dense, dtype=bool), np.array(lengths, dtype=np.int64))] = present
     return found
+
+
+def moved(optimizer: Optimizer) -> list[Tensor]:
+    """The parameters that an optimizer may move, in the order of its groups."""
+    return [parameter for group in optimizer.param_groups for parameter in _moved_of(group)]
+
+
+def in_force(optimizer: Optimizer, setting: str) -> list[float]:
+    """A setting of each of these parameters' groups; `nan` where there is none, or no number."""
+    values: list[float] = []
+    for group in optimizer.param_groups:
+        value = group.get(setting)
+        values += [float(value) if isinstance(value, (int, float, Tensor)) else math.nan] * len(_moved_of(group))
+    return values
+
+
+def _moved_of(group: dict[str, Any]) -> list[Tensor]:
+    return [parameter for parameter in group["params"] if parameter.requires_grad and parameter.numel()]

@@ -1,0 +1,95 @@
+"""What observing has brought and has not written yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.observe.catalogue import Catalogue, Known
+from undertow.store import Event, Parameter, Probed
+from undertow.store.writer import Writer, facts_of
+
+__all__ = ["Entry", "Ledger", "Row"]
+
+Columns = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the session knows of a pass: the step, where it started, the loss, and what that was multiplied by."""
+
+    step: int
+    site: int
+    loss: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One observed pass."""
+
+    entry: Entry
+    known: Known
+    probed: Probed
+    sizes: Mapping[int, float]
+    seeds: Sequence[float]
+
+
+class Ledger:
+    """Holds observed passes and updates until they are written, with the graphs and parameters they refer to."""
+
+    def __init__(self, catalogue: Catalogue, writer: Writer):
+        self._catalogue = catalogue
+        self._writer = writer
+        self._labels = 0
+        self._told: set[str] = set()
+        self._parameters: list[Parameter] = []
+        self._rows: list[Row] = []
+        self._updates: list[tuple[int, Columns]] = []
+
+    def keep(self, rows: Sequence[Row], step: int, columns: Columns | None) -> None:
+        """Hold what a step brought until it is written."""
+        self._rows += rows
+        if columns is not None:
+            self._updates.append((step, columns))
+
+    def tell(self, step: int, kind: str, facts: Mapping[str, Any]) -> None:
+        """Write an event at once."""
+        self._writer.event(Event(step, kind, facts))
+
+    def tell_once(self, step: int, kind: str, **facts: Any) -> None:
+        """Write an event, unless one of its kind was written before."""
+        if kind not in self._told:
+            self._told.add(kind)
+            self.tell(step, kind, facts)
+
+    def write(self, *, names: bool) -> None:
+        """Write what is held; with it, or if asked to, the graphs, parameters and optimizers that are new."""
+        if names or self._rows or self._updates:
+            self._write_names()
+        for row in self._rows:
+            entry, known = row.entry, row.known
+            facts = facts_of(row.seeds, entry.scale, row.probed)
+            self._writer.observed(entry.step, entry.site, known.number, entry.loss, row.sizes, known.keys, facts)
+        for step, columns in self._updates:
+            self._writer.updates(step, columns)
+        self._rows.clear()
+        self._updates.clear()
+
+    def _write_names(self) -> None:
+        roster = self._catalogue.roster
+        trained = sum(model.trained for model in roster.models)
+        for known in self._catalogue:
+            if known.names is not None and (known.names.fresh or trained != self._labels):
+                known.names.fresh = False
+                self._writer.topology(known.number, known.names.on(known.topology, roster))
+        self._labels = trained
+        table = roster.table()
+        if table != self._parameters:
+            self._writer.parameters(table)
+            self._parameters = table
+        self._writer.optimizers(roster.optimizers)
