@@ -45,6 +45,10 @@ def links(draw: st.DrawFn, source: tuple[int, ...]) -> m.LinearMap:
         lambda: m.Standardize(tensor(source, seed), tensor(source, seed).amax(dim, keepdim=True).exp(), (dim,)),
         lambda: m.RankOne(tensor(source, seed), tensor(source, seed + 1), (dim,)),
         lambda: m.TakeAlong(source, dim, tensor(source, seed).argsort(dim)),
+        lambda: m.CumulativeSum(source, dim),
+        lambda: m.CumulativeSoftmax(tensor(source, seed), tensor(source, seed).logcumsumexp(dim), dim),
+        lambda: m.AlongAxis(tensor((2, source[dim]), seed), source, dim),
+        lambda: m.Windows(source, dim, 1 + source[dim] // 2, 1),
         lambda: m.Sum(m.Diagonal(tensor(source, seed)), m.Flip(source, (dim,))),
         lambda: _crossed(source, seed),
     ]
@@ -53,6 +57,7 @@ def links(draw: st.DrawFn, source: tuple[int, ...]) -> m.LinearMap:
         options += [
             lambda: m.LeftMultiply(tensor((*batch, 2, rows), seed), columns, draw(st.booleans())),
             lambda: m.RightMultiply(tensor((*batch, columns, 2), seed), rows),
+            lambda: m.DiagonalOf(source, draw(st.integers(-1, 1)) if min(rows, columns) > 1 else 0, -2, -1),
         ]
     made = draw(st.sampled_from(options))()
     return m.Adjoint(made) if made.source == made.target and draw(st.booleans()) else made

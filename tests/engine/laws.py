@@ -116,7 +116,11 @@ def _modulus(single: LinearMap, bounded: bool) -> bool:
     if size is None or modulus is None:
         return True
     size = size.abs()
-    return bool((~size.isfinite() | (modulus >= size * (1 - 1e-12))).all()) if bounded else _close(modulus, size)
+    return (
+        bool((~size.isfinite() | (modulus >= size - 1e-12 * _largest(size))).all())
+        if bounded
+        else _close(modulus, size)
+    )
 
 
 def strongest_agrees(single: LinearMap) -> bool:

@@ -1,24 +1,13 @@
-"""Local derivatives of convolutions and of pooling."""
+"""Local derivatives of convolutions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from undertow.engine.calculus import kernels
-from undertow.engine.calculus.node import input_shapes, output_shape, signed
+from undertow.engine.calculus.node import input_shapes, output_shape, spread
 from undertow.engine.calculus.table import Local, derivative, pulled_by
-from undertow.engine.maps import (
-    AdaptiveAveragePool,
-    AveragePool,
-    Convolve,
-    ConvolveKernel,
-    Expand,
-    Geometry,
-    LinearMap,
-    Reshape,
-    Scale,
-    TakeAlong,
-)
+from undertow.engine.maps import Convolve, ConvolveKernel, Expand, Geometry, Reshape
 
 __all__: list[str] = []
 
@@ -27,12 +16,13 @@ __all__: list[str] = []
 @pulled_by(kernels.convolutions.convolution)
 def convolution(node: Any) -> Local:
     target, (image, kernel, bias) = output_shape(node), input_shapes(node)
+    space = len(target) - 2
     geometry = Geometry(
-        tuple(node._saved_stride),
-        tuple(node._saved_padding),
-        tuple(node._saved_dilation),
+        spread(node._saved_stride, space),
+        spread(node._saved_padding, space),
+        spread(node._saved_dilation, space),
         node._saved_transposed,
-        tuple(node._saved_output_padding),
+        spread(node._saved_output_padding, space),
         node._saved_groups,
     )
     per_channel = (target[1], *[1] * (len(target) - 2))
@@ -41,42 +31,3 @@ def convolution(node: Any) -> Local:
         None if kernel is None else ConvolveKernel(node._saved_input, geometry, kernel, target),
         None if bias is None else Expand(per_channel, target) @ Reshape(bias, per_channel),
     )
-
-
-@derivative("MaxPool2DWithIndicesBackward0")
-@pulled_by(kernels.convolutions.max_pool2d)
-def max_pool2d(node: Any) -> Local:
-    return (_picked(node),)
-
-
-@derivative("AdaptiveMaxPool2DBackward0")
-@pulled_by(kernels.convolutions.adaptive_max_pool2d)
-def adaptive_max_pool2d(node: Any) -> Local:
-    return (_picked(node),)
-
-
-def _picked(node: Any) -> LinearMap:
-    source, target = tuple(node._saved_self.shape), output_shape(node)
-    plane = (*source[:-2], source[-2] * source[-1])
-    picked = TakeAlong(plane, len(plane) - 1, node._saved_result1.flatten(-2))
-    return Reshape(picked.target, target) @ picked @ Reshape(source, plane)
-
-
-@derivative("AvgPool2DBackward0")
-def avg_pool(node: Any) -> Local:
-    divisor = None if node._saved_divisor_override is None else signed(node._saved_divisor_override)
-    window = (
-        tuple(node._saved_kernel_size),
-        tuple(node._saved_stride),
-        tuple(node._saved_padding),
-        node._saved_ceil_mode,
-        node._saved_count_include_pad,
-        divisor and abs(divisor),
-    )
-    averaged = AveragePool(tuple(node._saved_self.shape), output_shape(node), window)
-    return (averaged if divisor is None or divisor > 0 else Scale(-1, averaged.target) @ averaged,)
-
-
-@derivative("AdaptiveAvgPool2DBackward0")
-def adaptive_avg_pool2d(node: Any) -> Local:
-    return (AdaptiveAveragePool(tuple(node._saved_self.shape), output_shape(node)),)

@@ -6,7 +6,7 @@ from typing import Any
 
 from undertow.engine.maps import Shape
 
-__all__ = ["dimensions", "input_shapes", "output_shape", "signed"]
+__all__ = ["dimensions", "input_shapes", "output_shape", "signed", "spread"]
 
 
 def input_shapes(node: Any) -> list[Shape | None]:
@@ -28,3 +28,9 @@ def dimensions(saved: Any, ndim: int) -> tuple[int, ...]:
     """Saved dimensions, counted from 0; all of them where none are named."""
     named = (saved,) if isinstance(saved, int) else tuple(saved or ())
     return tuple(sorted(signed(dim) % ndim for dim in named)) if named and ndim else tuple(range(ndim))
+
+
+def spread(saved: Any, count: int) -> tuple[int, ...]:
+    """One number for each of some dimensions, where one may have been saved for all of them."""
+    numbers = tuple(map(signed, saved))
+    return numbers * count if len(numbers) == 1 else numbers

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
-from undertow.engine.calculus.table import Local, derivative, masked
+from undertow.engine.calculus.table import Local, derivative
 from undertow.engine.maps import Expand, Flip, Identity, LinearMap, Permute, Reshape, Roll, Shape, Slice
 
 __all__: list[str] = []
 
 
-@derivative("AliasBackward0", "CloneBackward0", "ToCopyBackward0")
+@derivative("AliasBackward0", "AliasBackward0_copy", "CloneBackward0", "ToCopyBackward0")
 def same(node: Any) -> Local:
     return (Identity(output_shape(node)),)
 
@@ -22,23 +22,30 @@ def same(node: Any) -> Local:
 @derivative(
     "ReshapeAliasBackward0",
     "SqueezeBackward0",
+    "SqueezeBackward0_copy",
     "SqueezeBackward1",
+    "SqueezeBackward1_copy",
     "SqueezeBackward2",
+    "SqueezeBackward2_copy",
+    "SqueezeBackward3",
+    "SqueezeBackward4",
+    "SqueezeBackward5",
     "UnsafeViewBackward0",
     "ViewBackward0",
+    "ViewBackward0_copy",
 )
 def view(node: Any) -> Local:
     return (Reshape(tuple(node._saved_self_sym_sizes), output_shape(node)),)
 
 
-@derivative("UnsqueezeBackward0")
+@derivative("UnsqueezeBackward0", "UnsqueezeBackward0_copy", "UnsqueezeBackward1")
 def unsqueeze(node: Any) -> Local:
     target, dim = output_shape(node), signed(node._saved_dim)
     dim %= len(target)
     return (Reshape(target[:dim] + target[dim + 1 :], target),)
 
 
-@derivative("ExpandBackward0")
+@derivative("ExpandBackward0", "ExpandBackward0_copy")
 def expand(node: Any) -> Local:
     return (Expand(tuple(node._saved_self_sym_sizes), output_shape(node)),)
 
@@ -52,13 +59,13 @@ def repeat(node: Any) -> Local:
     return (Reshape(repeated, output_shape(node)) @ Expand(apart, repeated) @ Reshape(source, apart),)
 
 
-@derivative("TBackward0")
+@derivative("TBackward0", "TBackward0_copy", "TBackward1")
 def t(node: Any) -> Local:
     target = output_shape(node)
     return (Permute(target[::-1], (1, 0)),) if len(target) == 2 else (Identity(target),)
 
 
-@derivative("TransposeBackward0")
+@derivative("TransposeBackward0", "TransposeBackward0_copy", "TransposeBackward1")
 def transpose(node: Any) -> Local:
     target = output_shape(node)
     if not target:
@@ -69,21 +76,21 @@ def transpose(node: Any) -> Local:
     return (Permute(tuple(target[dim] for dim in order), tuple(order)),)
 
 
-@derivative("PermuteBackward0")
+@derivative("PermuteBackward0", "PermuteBackward0_copy")
 def permute(node: Any) -> Local:
     target = output_shape(node)
     order = tuple(signed(dim) % len(target) for dim in node._saved_dims)
     return (Permute(tuple(target[order.index(dim)] for dim in range(len(target))), order),)
 
 
-@derivative("SelectBackward0")
+@derivative("SelectBackward0", "SelectBackward0_copy")
 def select(node: Any) -> Local:
     source = tuple(node._saved_self_sym_sizes)
     dim, index = signed(node._saved_dim) % len(source), signed(node._saved_index)
-    return (_one(source, dim, index % source[dim]),)
+    return (one(source, dim, index % source[dim]),)
 
 
-@derivative("SliceBackward0")
+@derivative("SliceBackward0", "SliceBackward0_copy")
 def cut(node: Any) -> Local:
     source = tuple(node._saved_self_sym_sizes)
     dim = signed(node._saved_dim) % len(source)
@@ -92,9 +99,18 @@ def cut(node: Any) -> Local:
     return (Slice(source, dim, start, output_shape(node)[dim], node._saved_step),)
 
 
+@derivative("NarrowCopyBackward0")
+def narrow(node: Any) -> Local:
+    source = tuple(node._saved_self_sym_sizes)
+    dim = signed(node._saved_dim) % len(source)
+    return (Slice(source, dim, signed(node._saved_start) % max(source[dim], 1), output_shape(node)[dim]),)
+
+
 @derivative(
     "SplitBackward0",
+    "SplitBackward0_copy",
     "SplitWithSizesBackward0",
+    "SplitWithSizesBackward0_copy",
     "UnsafeSplitBackward0",
     "UnsafeSplitWithSizesBackward0",
 )
@@ -106,12 +122,12 @@ def split(node: Any) -> Local:
     return (tuple(Slice(source, dim, start, count) for start, count in zip(starts, counts, strict=False)),)
 
 
-@derivative("UnbindBackward0")
+@derivative("UnbindBackward0", "UnbindBackward0_copy")
 def unbind(node: Any) -> Local:
     count, target = len(node._input_metadata), output_shape(node)
     dim = signed(node._saved_dim) % (len(target) + 1)
     source = (*target[:dim], count, *target[dim:])
-    return (tuple(_one(source, dim, index) for index in range(count)),)
+    return (tuple(one(source, dim, index) for index in range(count)),)
 
 
 @derivative("StackBackward0")
@@ -119,7 +135,7 @@ def stack(node: Any) -> Local:
     target = output_shape(node)
     dim = signed(node._saved_dim) % len(target)
     present = input_shapes(node)
-    return [None if shape is None else _one(target, dim, index).adjoint() for index, shape in enumerate(present)]
+    return [None if shape is None else one(target, dim, index).adjoint() for index, shape in enumerate(present)]
 
 
 @derivative("CatBackward0")
@@ -143,7 +159,8 @@ def _piece(target: Shape, dim: int, start: int, part: Shape | None) -> LinearMap
     return Slice(target, dim, start, part[dim]).adjoint()
 
 
-def _one(source: Shape, dim: int, index: int) -> LinearMap:
+def one(source: Shape, dim: int, index: int) -> LinearMap:
+    """One slice along a dimension, which is dropped."""
     cut = Slice(source, dim, index, 1)
     return Reshape(cut.target, source[:dim] + source[dim + 1 :]) @ cut
 
@@ -162,27 +179,68 @@ def roll(node: Any) -> Local:
     )
 
 
-masked("TrilBackward0", lambda node: _ones(node).tril(signed(node._saved_diagonal)))
-masked("TriuBackward0", lambda node: _ones(node).triu(signed(node._saved_diagonal)))
+@derivative("Rot90Backward0")
+def rot90(node: Any) -> Local:
+    target, turns = output_shape(node), signed(node._saved_k) % 4
+    first, second = (signed(dim) % len(target) for dim in node._saved_dims)
+    if turns % 2 == 0:
+        return (Flip(target, (first, second)) if turns else Identity(target),)
+    order = [*range(len(target))]
+    order[first], order[second] = second, first
+    turned = Permute(tuple(target[dim] for dim in order), tuple(order))
+    return (turned @ Flip(turned.source, (second if turns == 1 else first,)),)
 
 
-def _ones(node: Any) -> torch.Tensor:
-    return torch.ones(output_shape(node), dtype=torch.bool, device=node._input_metadata[0].device)
+@derivative("ChannelShuffleBackward0")
+def channel_shuffle(node: Any) -> Local:
+    target, groups = output_shape(node), node._saved_groups
+    batch, channels, *space = target
+    split = (batch, groups, channels // groups, *space)
+    return (rearranged(target, split, (0, 2, 1, *range(3, len(split))), target),)
+
+
+@derivative("PixelShuffleBackward0")
+def pixel_shuffle(node: Any) -> Local:
+    return (_shuffled(output_shape(node), node._saved_upscale_factor),)
+
+
+@derivative("PixelUnshuffleBackward0")
+def pixel_unshuffle(node: Any) -> Local:
+    *_, source = input_shapes(node)
+    return (None if source is None else _shuffled(source, node._saved_downscale_factor).adjoint(),)
+
+
+def _shuffled(target: Shape, factor: int) -> LinearMap:
+    """From factor² channels to one whose height and width are `factor` times as large."""
+    *batch, channels, height, width = target
+    rows, columns, n = height // factor, width // factor, len(batch)
+    split = (*batch, channels, factor, factor, rows, columns)
+    source = (*batch, channels * factor**2, rows, columns)
+    return rearranged(source, split, (*range(n), n, n + 3, n + 1, n + 4, n + 2), target)
+
+
+def rearranged(source: Shape, split: Shape, order: tuple[int, ...], target: Shape) -> LinearMap:
+    """Dimensions split up, put in another order, and merged."""
+    moved = Permute(split, order)
+    return Reshape(moved.target, target) @ moved @ Reshape(source, split)
 
 
 @derivative("ConstantPadNdBackward0")
-def pad(node: Any) -> Local | None:
-    target, (source,) = output_shape(node), input_shapes(node)
-    before = [0] * len(target)
-    for position, amount in enumerate(map(signed, node._saved_pad)):
-        if amount < 0:
-            return None
-        if position % 2 == 0:
-            before[-1 - position // 2] = amount
-    answer: LinearMap = Identity(target)
-    shape = target
-    for dim, start in enumerate(before):
-        if source is not None and shape[dim] != source[dim]:
-            answer = answer @ Slice(shape, dim, start, source[dim]).adjoint()
-            shape = (*shape[:dim], source[dim], *shape[dim + 1 :])
+def pad(node: Any) -> Local:
+    (source,) = input_shapes(node)
+    if source is None:
+        return (None,)
+    amounts = [*map(signed, node._saved_pad)]
+    answer: LinearMap = Identity(source)
+    for dim, sides in enumerate(zip(amounts[::2], amounts[1::2], strict=True), 1):
+        if any(sides):
+            answer = _padded(answer.target, len(source) - dim, *sides) @ answer
     return (answer,)
+
+
+def _padded(shape: Shape, dim: int, before: int, after: int) -> LinearMap:
+    """Zeros put before and after along a dimension; where their number is negative, entries taken away."""
+    kept = shape[dim] + min(before, 0) + min(after, 0)
+    inner = Slice(shape, dim, max(-before, 0), kept)
+    grown = (*shape[:dim], shape[dim] + before + after, *shape[dim + 1 :])
+    return Slice(grown, dim, max(before, 0), kept).adjoint() @ inner

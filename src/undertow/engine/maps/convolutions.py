@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -138,12 +139,12 @@ class AveragePool(LinearMap):
 
     def strongest(self, cotangent: Tensor) -> Tensor:
         sliding, kernel = self._sliding(cotangent)
-        shares = (cotangent * self._share(cotangent)).reshape(-1, 1, *self.target[-2:])
+        shares = (cotangent * self._share(cotangent)).reshape(math.prod(self.target[:-2]), 1, *self.target[-2:])
         return sliding.image(shares, kernel, (shares.shape[0], 1, *self.source[-2:])).reshape(self.source)
 
     def strongest_push(self, tangent: Tensor) -> Tensor:
         sliding, kernel = self._sliding(tangent)
-        image = tangent.reshape(-1, 1, *self.source[-2:])
+        image = tangent.reshape(math.prod(self.source[:-2]), 1, *self.source[-2:])
         best = sliding.result(image, kernel, (image.shape[0], 1, *self.target[-2:]))
         return best.reshape(self.target) * self._share(tangent)
 
