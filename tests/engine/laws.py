@@ -12,7 +12,7 @@ from torch import Tensor
 from undertow.engine.algebras.base import fitted
 from undertow.engine.borrowed import vector_jacobian
 from undertow.engine.calculus import Rule
-from undertow.engine.maps import Adjoint, Compose, LinearMap, Standardize, Sum
+from undertow.engine.maps import Adjoint, Compose, LinearMap, Recurrence, Standardize, Sum
 
 DENSE = 20_000
 """Matrices with more entries than this are not written out."""
@@ -154,6 +154,8 @@ def paths(single: LinearMap) -> Tensor | None:
             return None if back is None else back.T
         case Standardize():
             return paths(single.modulus())
+        case Recurrence():
+            return torch.stack([single.strongest_push(v).reshape(-1) for v in basis(single)], 1)
         case _:
             dense = matrix(single)
             return None if dense is None else dense.abs()
@@ -196,8 +198,13 @@ def matrix(single: LinearMap) -> Tensor | None:
     columns, rows = torch.Size(single.source).numel(), torch.Size(single.target).numel()
     if columns * rows > DENSE:
         return None
-    basis = torch.eye(columns, dtype=torch.float64).reshape(columns, *single.source)
-    return torch.stack([single.push(v).reshape(-1) for v in basis], 1) if columns else torch.zeros(rows, 0)
+    return torch.stack([single.push(v).reshape(-1) for v in basis(single)], 1) if columns else torch.zeros(rows, 0)
+
+
+def basis(single: LinearMap) -> Tensor:
+    """A tensor for each entry of the source, with 1 there and 0 elsewhere."""
+    columns = torch.Size(single.source).numel()
+    return torch.eye(columns, dtype=torch.float64).reshape(columns, *single.source)
 
 
 def _close(left: Tensor, right: Tensor, size: float = 0.0) -> bool:

@@ -11,6 +11,7 @@ from undertow.engine.maps import Diagonal, LeftMultiply, RightMultiply, Rounding
 from undertow.errors import RegistryError
 
 BOUNDED = {
+    "MkldnnRnnLayerBackward0",
     "NativeBatchNormBackward0",
     "NativeGroupNormBackward0",
     "NativeLayerNormBackward0",

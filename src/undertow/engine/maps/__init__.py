@@ -10,6 +10,7 @@ from undertow.engine.maps.entrywise import Above, Diagonal, Mask, Scale
 from undertow.engine.maps.normalizations import LogSoftmax, RankOne, Softmax, Standardize
 from undertow.engine.maps.picks import Index, Lookup, TakeAlong
 from undertow.engine.maps.products import LeftMultiply, RightMultiply
+from undertow.engine.maps.recurrences import Recurrence
 from undertow.engine.maps.shapes import Expand, Flip, Permute, Reshape, Roll, Slice, Total
 from undertow.engine.maps.windows import Patches, Windows
 
@@ -42,6 +43,7 @@ __all__ = [
     "Place",
     "RankOne",
     "Rearrangement",
+    "Recurrence",
     "Reshape",
     "RightMultiply",
     "Roll",

@@ -6,7 +6,15 @@ of which the first is present, and for each input whether its product is wanted;
 for each input, or with `None` where the kernel does not apply and the maps have to do.
 """
 
-from undertow.engine.calculus.kernels import attention, convolutions, entrywise, losses, normalizations, products
+from undertow.engine.calculus.kernels import (
+    attention,
+    convolutions,
+    entrywise,
+    losses,
+    normalizations,
+    products,
+    recurrences,
+)
 from undertow.engine.calculus.kernels.kernel import Kernel
 
-__all__ = ["Kernel", "attention", "convolutions", "entrywise", "losses", "normalizations", "products"]
+__all__ = ["Kernel", "attention", "convolutions", "entrywise", "losses", "normalizations", "products", "recurrences"]

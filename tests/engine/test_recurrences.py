@@ -1,0 +1,75 @@
+"""A fused recurrent layer is a twin of the same layer computed step by step, whatever travels backward."""
+
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import nn
+
+import undertow
+from undertow.engine.algebras import Gradient, Magnitude
+from undertow.engine.graph import Graph
+from undertow.engine.sweep import sweep
+
+FUSED = "MkldnnRnnLayerBackward0"
+
+
+@contextmanager
+def onednn(enabled):
+    """The library whose kernel fuses the steps, on or off."""
+    before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, enabled
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
+
+
+class Strongest(Gradient):
+    """Carries what the strongest path brings."""
+
+    def pull(self, jacobian, cotangent):
+        return jacobian.strongest(cotangent)
+
+    def through(self, node, rule, cotangents, wanted):
+        return super(Gradient, self).through(node, rule, cotangents, wanted)
+
+    def add(self, left, right):
+        return torch.maximum(left, right)
+
+
+def swept(layer, inputs, state, algebra, *, fused, of):
+    """What reaches parameters and inputs from some of the results, with or without the fused kernel."""
+    leaves = [*layer.parameters(), inputs, *state]
+    with onednn(fused):
+        outputs, (h, c) = layer(inputs, state)
+    roots = [{"outputs": outputs, "h": h, "c": c}[name] for name in of]
+    graph = Graph.read(roots)
+    assert any(type(node).__name__ == FUSED for node in graph.nodes) == fused
+    found = {}
+    arrivals = {i: lambda parts, leaf=leaf: found.__setitem__(leaf, parts[0]) for i, leaf in graph.leaves()}
+    with torch.no_grad():
+        seeds = [torch.linspace(0.5, 1, root.numel()).reshape(root.shape) for root in roots]
+        assert not sweep(graph, seeds, algebra, arrivals)
+    return [found[leaf] for leaf in leaves]
+
+
+@pytest.mark.parametrize("of", [("outputs",), ("h",), ("c",), ("outputs", "h", "c")], ids="+".join)
+@pytest.mark.parametrize("algebra", [Gradient(), Magnitude(), Strongest()], ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}], ids=["plain", "both ways"])
+def test_what_travels_through_a_fused_layer_is_what_travels_through_its_steps(of, algebra, options):
+    torch.manual_seed(0)
+    layer = nn.LSTM(3, 4, **options)
+    ways = 4 if options else 1
+    inputs, *state = (torch.randn(s).requires_grad_() for s in ((7, 2, 3), (ways, 2, 4), (ways, 2, 4)))
+    fused, stepwise = (swept(layer, inputs, state, algebra, fused=fused, of=of) for fused in (True, False))
+    torch.testing.assert_close(fused, stepwise, rtol=1e-4, atol=1e-6)
+
+
+def test_without_the_fused_kernel_time_steps_are_operations_of_the_flow():
+    layer = nn.LSTM(3, 4)
+    with onednn(False):
+        outputs, _ = layer(torch.randn(50, 2, 3))
+    flow = undertow.backward(outputs.sum(), calculus=undertow.CALCULUS)
+    names = [operation.name for operation in flow.topology.operations]
+    assert FUSED not in names
+    assert names.count("TanhBackward0") == 100

@@ -1,0 +1,34 @@
+"""Samples of fused recurrent layers."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from tests.samples.sample import Sample, of
+
+LSTM = "MkldnnRnnLayerBackward0"
+
+
+def lstm(inputs: int, width: int, **options: object) -> Callable[..., list[Tensor]]:
+    """All results of a layer: PyTorch fuses it in float32 and not in float64."""
+    torch.manual_seed(0)
+    layer = nn.LSTM(inputs, width, **options)
+
+    def run(x: Tensor, *state: Tensor) -> list[Tensor]:
+        outputs, (h, c) = layer(x.float(), tuple(s.float() for s in state) or None)
+        return [outputs, h, c]
+
+    return run
+
+
+SAMPLES: dict[str, list[Sample]] = {
+    LSTM: [
+        of(lstm(3, 2), (4, 2, 3)),
+        of(lstm(2, 3), (3, 2, 2), (1, 2, 3), (1, 2, 3)),
+        of(lstm(2, 2, num_layers=2, bidirectional=True), (3, 2, 2), (4, 2, 2), (4, 2, 2)),
+        of(lstm(3, 2, bias=False), (1, 1, 3)),
+        of(lstm(3, 2, batch_first=True), (2, 3, 3)),
+        of(lstm(1, 1), (5, 3, 1)),
+    ],
+}
