@@ -11,7 +11,7 @@ from torch import Tensor
 
 from undertow.engine import maps as m
 
-__all__ = ["chains", "forked_losses", "seeds", "shapes", "sliding"]
+__all__ = ["batches", "chains", "forked_losses", "forked_values", "seeds", "shapes", "sliding"]
 
 shapes = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
 seeds = st.integers(0, 2**31)
@@ -112,8 +112,8 @@ STEPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 @st.composite
-def forked_losses(draw: st.DrawFn) -> tuple[Tensor, list[Tensor]]:
-    """A loss computed along a random graph in which values are used more than once, and its leaves."""
+def forked_values(draw: st.DrawFn) -> tuple[list[Tensor], list[Tensor]]:
+    """Values, one row an example, along a random graph in which they are used more than once, and its leaves."""
     seed = draw(seeds)
     leaves = [tensor((3, 3), seed + i).requires_grad_() for i in range(3)]
     values = [tensor((4, 3), seed + 9), *[tensor((4, 3), seed + 10) @ leaf for leaf in leaves]]
@@ -123,6 +123,22 @@ def forked_losses(draw: st.DrawFn) -> tuple[Tensor, list[Tensor]]:
         if draw(st.booleans()):
             made = made + draw(st.sampled_from(values))
         values.append(made)
+    return values, leaves
+
+
+@st.composite
+def forked_losses(draw: st.DrawFn) -> tuple[Tensor, list[Tensor]]:
+    """A loss computed along a random graph in which values are used more than once, and its leaves."""
+    values, leaves = draw(forked_values())
     loss = sum((value.square().mean() for value in values[-2:]), start=values[1].sum() * 0.1)
     assume(bool(loss.abs() < 1e30))  # squares of squares overflow in the end
     return loss, leaves
+
+
+@st.composite
+def batches(draw: st.DrawFn, shape: tuple[int, ...]) -> m.Batch:
+    """Some way in which examples can lie in a tensor of this shape."""
+    dim = draw(st.sampled_from(range(len(shape))))
+    count = draw(st.sampled_from([n for n in range(1, shape[dim] + 1) if shape[dim] % n == 0]))
+    left = shape[dim] // count
+    return m.Batch(count, dim, draw(st.sampled_from([n for n in range(1, left + 1) if left % n == 0])))

@@ -6,6 +6,20 @@ from undertow.engine.backward import backward
 from undertow.engine.calculus import CALCULUS, derivative
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Graph
+from undertow.engine.per_sample import SampleNorms, per_sample_norms
 from undertow.store import Run
 
-__all__ = ["CALCULUS", "Flow", "Graph", "Observation", "Review", "Run", "backward", "derivative", "observe", "review"]
+__all__ = [
+    "CALCULUS",
+    "Flow",
+    "Graph",
+    "Observation",
+    "Review",
+    "Run",
+    "SampleNorms",
+    "backward",
+    "derivative",
+    "observe",
+    "per_sample_norms",
+    "review",
+]

@@ -5,6 +5,7 @@ UndertowError
 │   ├── GraphFreedError     its saved tensors are gone
 │   └── SweptOnceError      a region of it can be swept only once
 ├── MissingRuleError        an algebra needs a local derivative that nobody stated
+├── ExamplesMixError        the examples of a batch cannot be told apart
 ├── RegistryError           a table was written twice, or with a wrong key
 ├── StoreError              a run's folder is not one, is damaged, or cannot be written
 └── LaunchError             the script to run is not there or cannot be read
@@ -29,6 +30,10 @@ class SweptOnceError(GraphError):
 
 class MissingRuleError(UndertowError):
     """An algebra that cannot borrow met an operation whose local derivative is not stated."""
+
+
+class ExamplesMixError(UndertowError):
+    """The gradient of each example was asked for, and an operation lets the examples see each other."""
 
 
 class RegistryError(UndertowError):

@@ -9,9 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Rearrangement", "Rounding", "Shape", "Sum"]
+from undertow.engine.maps.batch import Batch, Shape
+from undertow.engine.maps.parts import Parts
+from undertow.engine.maps.per_example import PerExample
 
-Shape = tuple[int, ...]
+__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Rearrangement", "Rounding", "Shape", "Sum"]
 
 
 class Rounding(NamedTuple):
@@ -30,7 +32,7 @@ class Rounding(NamedTuple):
     push: int
 
 
-class LinearMap(abc.ABC):
+class LinearMap(PerExample):
     """A linear function between two tensor spaces. Subclasses are final and frozen.
 
     A map states both directions, because each is best written by hand, and laws hold them together:
@@ -38,16 +40,6 @@ class LinearMap(abc.ABC):
     """
 
     __slots__ = ()
-
-    @property
-    @abc.abstractmethod
-    def source(self) -> Shape:
-        """Shape of the tensors it takes."""
-
-    @property
-    @abc.abstractmethod
-    def target(self) -> Shape:
-        """Shape of the tensors it gives."""
 
     @abc.abstractmethod
     def push(self, tangent: Tensor) -> Tensor:
@@ -133,6 +125,19 @@ class Identity(Rearrangement):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent
 
+    @property
+    def keeps_norms(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch:
+        return batch
+
+    def pushed(self, batch: Batch) -> Batch:
+        return batch
+
+    def through(self, parts: Parts) -> Parts:
+        return parts
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Adjoint(LinearMap):
@@ -153,6 +158,12 @@ class Adjoint(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.of.push(cotangent)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return self.of.pushed(batch)
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return self.of.pulled(batch)
 
     def modulus(self) -> LinearMap:
         return Adjoint(self.of.modulus())
@@ -196,6 +207,34 @@ class Compose(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.inner.pull(self.outer.pull(cotangent))
 
+    @property
+    def multiplies(self) -> bool:
+        return self.outer.multiplies or self.inner.multiplies
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        between = self.outer.pulled(batch)
+        return None if between is None else self.inner.pulled(between)
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        between = self.inner.pushed(batch)
+        return None if between is None else self.outer.pushed(between)
+
+    def mixes(self, batch: Batch) -> bool:
+        between = self.outer.pulled(batch)
+        return self.outer.mixes(batch) or (between is not None and self.inner.mixes(between))
+
+    def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
+        between = self.outer.pulled(batch)
+        if between is None:
+            return self.inner.through(self.outer.apart(cotangent, batch))
+        return self.inner.apart(self.outer.pull(cotangent), between)
+
+    def through(self, parts: Parts) -> Parts:
+        return self.inner.through(self.outer.through(parts))
+
+    def pull_each(self, cotangents: Tensor) -> Tensor:
+        return self.inner.pull_each(self.outer.pull_each(cotangents))
+
     def modulus(self) -> LinearMap:
         return Compose(self.outer.modulus(), self.inner.modulus())
 
@@ -230,6 +269,13 @@ class Sum(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.left.pull(cotangent) + self.right.pull(cotangent)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        left = self.left.pulled(batch)
+        return left if left == self.right.pulled(batch) else None
+
+    def mixes(self, batch: Batch) -> bool:
+        return self.left.mixes(batch) or self.right.mixes(batch)
 
     def modulus(self) -> LinearMap:
         return Sum(self.left.modulus(), self.right.modulus())

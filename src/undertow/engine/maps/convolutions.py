@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
+from undertow.engine.maps.batch import Batch
+from undertow.engine.maps.correlated import Correlated, Motion
+from undertow.engine.maps.parts import Parts
+from undertow.engine.maps.pulled import Masked
 from undertow.engine.maps.strongest import Sliding
 
 __all__ = ["AdaptiveAveragePool", "AveragePool", "Convolve", "ConvolveKernel", "Geometry"]
@@ -66,6 +70,13 @@ class Convolve(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.geometry.pull(cotangent, cotangent.new_empty(self.source), self.kernel, 0)
 
+    @property
+    def multiplies(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim == 0 else None
+
     def modulus(self) -> LinearMap:
         return replace(self, kernel=self.kernel.abs())
 
@@ -97,6 +108,18 @@ class ConvolveKernel(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.geometry.pull(cotangent, self.image, cotangent.new_empty(self.source), 1)
+
+    @property
+    def multiplies(self) -> bool:
+        return True
+
+    def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
+        if batch.dim != 0:
+            return Masked(self, cotangent, batch)
+        g = self.geometry
+        slid, fixed = (cotangent, self.image) if g.transposed else (self.image, cotangent)
+        motion = Motion(tuple(self.source[2:]), tuple(g.stride), tuple(g.padding), tuple(g.dilation), g.groups)
+        return Correlated(slid, fixed, batch, motion, self, cotangent)
 
     def modulus(self) -> LinearMap:
         return replace(self, image=self.image.abs())
@@ -133,6 +156,9 @@ class AveragePool(LinearMap):
         shape = cotangent.new_empty(self.source)
         answer: Tensor = torch.ops.aten.avg_pool2d_backward.default(cotangent, shape, *self.window)
         return answer
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim < len(self.source) - 2 else None
 
     def modulus(self) -> LinearMap:
         return self
@@ -179,6 +205,9 @@ class AdaptiveAveragePool(LinearMap):
         shape = cotangent.new_empty(self.source)
         answer: Tensor = torch.ops.aten._adaptive_avg_pool2d_backward.default(cotangent, shape)
         return answer
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim < len(self.source) - 2 else None
 
     def modulus(self) -> LinearMap:
         return self

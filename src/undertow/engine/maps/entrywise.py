@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rearrangement, Rounding, Shape
+from undertow.engine.maps.batch import Batch
 
 __all__ = ["Above", "Diagonal", "Mask", "Scale"]
 
@@ -34,6 +35,12 @@ class Diagonal(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent * self.d.conj()
+
+    def pulled(self, batch: Batch) -> Batch:
+        return batch
+
+    def pushed(self, batch: Batch) -> Batch:
+        return batch
 
     def modulus(self) -> LinearMap:
         return Diagonal(self.d.abs())
@@ -68,6 +75,12 @@ class Mask(Rearrangement):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.masked_fill(~self.kept, 0)
 
+    def pulled(self, batch: Batch) -> Batch:
+        return batch
+
+    def pushed(self, batch: Batch) -> Batch:
+        return batch
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Above(Rearrangement):
@@ -91,6 +104,12 @@ class Above(Rearrangement):
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.push(cotangent)
 
+    def pulled(self, batch: Batch) -> Batch:
+        return batch
+
+    def pushed(self, batch: Batch) -> Batch:
+        return batch
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Scale(LinearMap):
@@ -112,6 +131,12 @@ class Scale(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent * self.factor.conjugate()
+
+    def pulled(self, batch: Batch) -> Batch:
+        return batch
+
+    def pushed(self, batch: Batch) -> Batch:
+        return batch
 
     def modulus(self) -> LinearMap:
         return Scale(abs(self.factor), self.shape)

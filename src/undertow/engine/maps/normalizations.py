@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape, Sum
+from undertow.engine.maps.batch import Batch
 from undertow.engine.maps.entrywise import Diagonal
 from undertow.engine.maps.strongest import greatest, other_greatest
 
@@ -40,6 +41,12 @@ class RankOne(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.right * (self.left * cotangent).sum(self.dims, keepdim=True)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if self.mixes(batch) else batch
+
+    def mixes(self, batch: Batch) -> bool:
+        return batch.dim in self.dims
 
     def modulus(self) -> LinearMap:
         return RankOne(self.left.abs(), self.right.abs(), self.dims)
@@ -74,6 +81,12 @@ class Softmax(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return torch._softmax_backward_data(cotangent, self.p, self.dim, self.p.dtype)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if self.mixes(batch) else batch
+
+    def mixes(self, batch: Batch) -> bool:
+        return batch.dim in (self.dim % self.p.ndim,)
 
     def modulus(self) -> LinearMap:
         # p_i - p_i² on the diagonal, -p_i p_j off it.
@@ -111,6 +124,12 @@ class LogSoftmax(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return torch._log_softmax_backward_data(cotangent, self.log_p, self.dim, self.log_p.dtype)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if self.mixes(batch) else batch
+
+    def mixes(self, batch: Batch) -> bool:
+        return batch.dim in (self.dim % self.log_p.ndim,)
 
     def modulus(self) -> LinearMap:
         # 1 - p_i on the diagonal, -p_j off it.
@@ -157,6 +176,12 @@ class Standardize(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.push(cotangent)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if self.mixes(batch) else batch
+
+    def mixes(self, batch: Batch) -> bool:
+        return batch.dim in self.dims
 
     def modulus(self) -> LinearMap:
         share = self.r.expand_as(self.z) / (self.z.numel() / max(self.r.numel(), 1))

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
+from undertow.engine.maps.batch import Batch
+from undertow.engine.maps.parts import Parts, Picked
 from undertow.engine.maps.strongest import scattered
 
 __all__ = ["Index", "Lookup", "TakeAlong"]
@@ -36,6 +38,10 @@ class TakeAlong(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.new_zeros(self.source).scatter_add_(self.dim, self.index, cotangent)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        same = batch.dim != self.dim and self.source[batch.dim] == self.index.shape[batch.dim]
+        return batch if same else None
 
     def modulus(self) -> LinearMap:
         return self
@@ -66,6 +72,15 @@ class Index(LinearMap):
         answer = cotangent.new_zeros(self.source)
         torch.ops.aten.index_put_.default(answer, self.indices, cotangent, accumulate=True)
         return answer
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        named = [dim for dim, index in enumerate(self.indices) if index is not None]
+        if named != [*range(named[0], named[-1] + 1)]:
+            return None  # the dimensions of the indices stand first then, before those that are taken whole
+        if batch.dim < named[0]:
+            return batch
+        after = batch.dim - len(self.target) + len(self.source)
+        return batch.at(after) if after > named[-1] else None
 
     def modulus(self) -> LinearMap:
         return self
@@ -106,6 +121,18 @@ class Lookup(LinearMap):
             cotangent, self.index, self.rows, self.padding, False
         )
         return answer
+
+    @property
+    def multiplies(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch.at(1) if batch.dim == self.index.ndim else None
+
+    def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
+        index, values = batch.first(self.index), batch.first(cotangent)
+        kept = (index != self.padding).unsqueeze(-1)
+        return Picked(index.flatten(1), (values * kept).reshape(batch.count, -1, self.width), self.rows)
 
     def modulus(self) -> LinearMap:
         return self

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
+from undertow.engine.maps.batch import Batch
+from undertow.engine.maps.parts import Outer, Parts
 from undertow.engine.maps.strongest import greatest_product
 
 __all__ = ["LeftMultiply", "RightMultiply"]
@@ -39,6 +41,16 @@ class LeftMultiply(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return (cotangent.mH @ self.a).mH if self.by_columns else self.a.mH @ cotangent
+
+    @property
+    def multiplies(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if batch.dim == self.a.ndim - 2 else batch
+
+    def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
+        return Outer(_rows(self.a.conj(), batch), _rows(cotangent, batch), self.source)
 
     def modulus(self) -> LinearMap:
         return LeftMultiply(self.a.abs(), self.columns, self.by_columns)
@@ -76,6 +88,17 @@ class RightMultiply(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent @ self.b.mH
 
+    @property
+    def multiplies(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if batch.dim == self.b.ndim - 1 else batch
+
+    def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
+        across = batch.at(batch.dim - 1)
+        return Outer(_rows(cotangent.mT, across), _rows(self.b.mH, across), self.source)
+
     def modulus(self) -> LinearMap:
         return RightMultiply(self.b.abs(), self.rows)
 
@@ -88,3 +111,11 @@ class RightMultiply(LinearMap):
     def rounding(self) -> Rounding:
         k, n = self.b.shape[-2:]
         return Rounding(self.modulus(), n, k)
+
+
+def _rows(matrices: Tensor, batch: Batch) -> Tensor:
+    """The rows of some matrices by the example that they belong to: (examples, matrices, rows, columns)."""
+    *_, rows, columns = matrices.shape
+    if matrices.ndim == 2 and rows == batch.count:
+        return matrices.reshape(rows, 1, 1, columns)
+    return batch.first(matrices).reshape(batch.count, -1, rows // batch.count, columns)

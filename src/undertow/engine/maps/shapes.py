@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rearrangement, Rounding, Shape
+from undertow.engine.maps.batch import Batch
+from undertow.engine.maps.parts import Explicit, Parts
+from undertow.engine.maps.pulled import Pulled
 from undertow.engine.maps.strongest import greatest, greatest_to_size
 
 __all__ = ["Expand", "Flip", "Permute", "Reshape", "Roll", "Slice", "Total"]
@@ -25,6 +28,20 @@ class Expand(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.sum_to_size(self.source)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        dim = batch.dim - len(self.target) + len(self.source)
+        return batch.at(dim) if dim >= 0 and self.source[dim] == self.target[batch.dim] else None
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        dim = batch.dim + len(self.target) - len(self.source)
+        return batch.at(dim) if self.source[batch.dim] == self.target[dim] else None
+
+    def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
+        first = batch.first(cotangent)
+        first = first.sum((batch.dim + 1, batch.dim + 2)).unsqueeze(batch.dim + 1)
+        kept = (1,) * (len(self.target) - len(self.source)) + self.source
+        return Explicit(first.sum_to_size((batch.count, *kept)).reshape(batch.count, *self.source))
 
     def modulus(self) -> LinearMap:
         return self
@@ -57,6 +74,12 @@ class Total(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.expand(self.source)
 
+    def pulled(self, batch: Batch) -> Batch:
+        return batch
+
+    def pushed(self, batch: Batch) -> Batch:
+        return batch
+
     def modulus(self) -> LinearMap:
         return self
 
@@ -83,6 +106,19 @@ class Reshape(Rearrangement):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.reshape(self.source)
 
+    @property
+    def keeps_norms(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch.reshaped(self.target, self.source)
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return batch.reshaped(self.source, self.target)
+
+    def through(self, parts: Parts) -> Parts:
+        return parts.reshaped(self.source) or Pulled(self, parts)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Permute(Rearrangement):
@@ -102,6 +138,20 @@ class Permute(Rearrangement):
         if len(self.dims) == 2:  # the one way to permute two dimensions, and the one that every linear layer takes
             return cotangent.permute(self.dims)
         return cotangent.permute(tuple(self.dims.index(dim) for dim in range(len(self.dims))))
+
+    @property
+    def keeps_norms(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch:
+        return batch.at(self.dims[batch.dim])
+
+    def pushed(self, batch: Batch) -> Batch:
+        return batch.at(self.dims.index(batch.dim))
+
+    def through(self, parts: Parts) -> Parts:
+        back = tuple(self.dims.index(dim) for dim in range(len(self.dims)))
+        return parts.permuted(back) or Pulled(self, parts)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -126,6 +176,22 @@ class Slice(Rearrangement):
         answer[self._where()] = cotangent
         return answer
 
+    @property
+    def keeps_norms(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if self._goes_round(batch) else None
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return batch if self._goes_round(batch) and batch.fits(self.target) else None
+
+    def _goes_round(self, batch: Batch) -> bool:
+        """Whether what is left out, if it lies along the examples, is whole rounds of them."""
+        if batch.dim != self.dim:
+            return True
+        return self.step == 1 and self.start % (batch.count * batch.inner) == 0 and batch.fits(self.source)
+
     def _where(self) -> tuple[slice, ...]:
         stop = self.start + self.count * self.step
         return (*[slice(None)] * self.dim, slice(self.start, stop, self.step))
@@ -148,6 +214,16 @@ class Flip(Rearrangement):
     def pull(self, cotangent: Tensor) -> Tensor:
         return cotangent.flip(self.dims)
 
+    @property
+    def keeps_norms(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if batch.dim in self.dims else batch
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return self.pulled(batch)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Roll(Rearrangement):
@@ -166,3 +242,13 @@ class Roll(Rearrangement):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return torch.roll(cotangent, tuple(-shift for shift in self.shifts), self.dims)
+
+    @property
+    def keeps_norms(self) -> bool:
+        return True
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return None if batch.dim in self.dims or not self.dims else batch
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return self.pulled(batch)

@@ -1,0 +1,98 @@
+"""The gradient, told apart by the examples of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.engine.algebras.base import Algebra
+from undertow.engine.algebras.shares import Apart, Borrowed, Mixed, Share, Spread, Whole
+from undertow.engine.calculus import Rule
+from undertow.engine.calculus.node import input_shapes
+from undertow.engine.maps import Batch, LinearMap, Shape
+from undertow.errors import ExamplesMixError
+
+__all__ = ["Samples", "mixed"]
+
+
+class Samples(Algebra[Share]):
+    """Carries the cotangent and where the examples of a batch lie in it: what each contributes to the gradient.
+
+    Exact up to rounding, and without one gradient an example being written out where that can be avoided.
+    What an example contributes is the gradient of its own term of the loss.
+
+    Args:
+        count: How many examples there are.
+        place: Says where an operation stands, for errors.
+        inferred: Whether the examples are found in a reduced loss, and not along the first dimension of what is given.
+    """
+
+    def __init__(self, count: int, place: Callable[[Any], str], *, inferred: bool):
+        self.count = count
+        self.place = place
+        self.inferred = inferred
+
+    def seed(self, cotangent: Tensor) -> Share:
+        return Whole(cotangent, self.count) if self.inferred else Spread(cotangent, Batch(self.count))
+
+    def pull(self, jacobian: LinearMap, cotangent: Share) -> Share:
+        return cotangent.pull(jacobian)
+
+    def through(
+        self, node: Any, rule: Rule, cotangents: Sequence[Share | None], wanted: Sequence[bool]
+    ) -> Sequence[Share | None] | None:
+        self._check(node, cotangents)
+        sent = super().through(node, rule, cotangents, wanted)
+        self._check(node, sent or ())
+        if self.inferred and any(type(cotangent) is Apart for cotangent in cotangents):
+            self._refuse_data(node, rule)
+        return sent
+
+    def add(self, left: Share, right: Share) -> Share:
+        return left.join(right)
+
+    def fit(self, contribution: Share, shape: Shape, dtype: torch.dtype) -> Share:
+        return contribution.fit(shape, dtype)
+
+    def borrow(self, node: Any, cotangents: list[Share | None]) -> tuple[Share | None, ...]:
+        self._check(node, cotangents)
+        sent = tuple(self._borrowed(node, cotangents, *pair) for pair in enumerate(input_shapes(node)))
+        self._check(node, sent)
+        return sent
+
+    def _borrowed(self, node: Any, cotangents: list[Share | None], position: int, shape: Shape | None) -> Share | None:
+        if shape is None:
+            return None
+        receiver, slot = node.next_functions[position]
+        total: Share | None = None
+        for out, (cotangent, output) in enumerate(zip(cotangents, node._input_metadata, strict=True)):
+            if cotangent is not None:
+                dtype = receiver._input_metadata[slot].dtype
+                part = cotangent.pull(Borrowed(node, out, position, shape, tuple(output.shape), dtype))
+                total = part if total is None else total.join(part)
+        return total
+
+    def _check(self, node: Any, shares: Sequence[Share | None]) -> None:
+        for share in shares:
+            if type(share) is Mixed:
+                raise mixed(self.place(node), share.reason)
+
+    def _refuse_data(self, node: Any, rule: Rule) -> None:
+        """Where the examples were taken to come first, they must be apart wherever data may come in."""
+        inputs = node.next_functions
+        constant = len(inputs) == 1 or any(fn is None for fn, _ in inputs)
+        maps = [m for entry in rule(node) or () for m in (entry if isinstance(entry, tuple) else (entry,)) if m]
+        if constant and any(m.multiplies for m in maps):
+            raise mixed(self.place(node), "read as they come in the loss, examples share what it computed from data")
+
+
+def mixed(place: str, reason: str) -> ExamplesMixError:
+    return ExamplesMixError(
+        f"examples mix at {place}: {reason}\n"
+        "  The gradient of one example then depends on the others, and its norm says nothing of that example.\n"
+        "  Batch normalisation: call .eval(), or use group or layer normalisation. A loss over pairs of examples\n"
+        "  has no gradient of one. Examples that do not come first: pass losses of shape (examples, …), not reduced."
+    )
