@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
+from undertow.engine.maps.batch import Batch
 from undertow.engine.maps.strongest import greatest_product
 
 __all__ = ["AlongAxis"]
@@ -34,6 +35,12 @@ class AlongAxis(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self._apply(torch.matmul, cotangent, self.a)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim != self.dim else None
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return self.pulled(batch)
 
     def modulus(self) -> LinearMap:
         return AlongAxis(self.a.abs(), self.source, self.dim)

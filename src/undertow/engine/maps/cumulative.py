@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
+from undertow.engine.maps.batch import Batch
 
 __all__ = ["CumulativeSoftmax", "CumulativeSum"]
 
@@ -34,6 +35,12 @@ class CumulativeSum(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return _from_the_end(Tensor.cumsum, cotangent, self.dim)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim != self.dim else None
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return self.pulled(batch)
 
     def modulus(self) -> LinearMap:
         return self
@@ -73,6 +80,9 @@ class CumulativeSoftmax(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self._signed(self._back, Tensor.logcumsumexp, cotangent)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim != self.dim else None
 
     def modulus(self) -> LinearMap:
         return self

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
+from undertow.engine.maps.batch import Batch
 from undertow.engine.maps.strongest import scattered
 
 __all__ = ["Patches", "Windows"]
@@ -35,6 +36,9 @@ class Windows(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         answer: Tensor = torch.ops.aten.unfold_backward.default(cotangent, self.source, self.dim, self.size, self.step)
         return answer
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim not in (self.dim, len(self.source)) else None
 
     def modulus(self) -> LinearMap:
         return self
@@ -68,6 +72,9 @@ class Patches(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         answer: Tensor = torch.ops.aten.col2im.default(cotangent, self.source[-2:], *self.window)
         return answer
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim < len(self.source) - 3 else None
 
     def modulus(self) -> LinearMap:
         return self
