@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from undertow.engine import maps as m
+from undertow.engine.maps.batch import Batch
 
 __all__ = ["batches", "chains", "forked_losses", "forked_values", "seeds", "shapes", "sliding"]
 
@@ -136,9 +137,9 @@ def forked_losses(draw: st.DrawFn) -> tuple[Tensor, list[Tensor]]:
 
 
 @st.composite
-def batches(draw: st.DrawFn, shape: tuple[int, ...]) -> m.Batch:
+def batches(draw: st.DrawFn, shape: tuple[int, ...]) -> Batch:
     """Some way in which examples can lie in a tensor of this shape."""
     dim = draw(st.sampled_from(range(len(shape))))
     count = draw(st.sampled_from([n for n in range(1, shape[dim] + 1) if shape[dim] % n == 0]))
     left = shape[dim] // count
-    return m.Batch(count, dim, draw(st.sampled_from([n for n in range(1, left + 1) if left % n == 0])))
+    return Batch(count, dim, draw(st.sampled_from([n for n in range(1, left + 1) if left % n == 0])))

@@ -5,8 +5,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.strategies import batches, chains, seeds, shapes, sliding, tensor
-from undertow.engine.maps import Batch, Lookup, Slice, together
+from undertow.engine.maps import Lookup, Slice
+from undertow.engine.maps.batch import Batch
 from undertow.engine.maps.parts import Explicit, Outer, Picked
+from undertow.engine.maps.pulled import together
 
 
 def single_pulls(a, cotangent, batch):

@@ -16,9 +16,9 @@ from undertow.engine.algebras.samples import Samples, mixed
 from undertow.engine.algebras.shares import Apart, Mixed, Share, Spread
 from undertow.engine.graph import Graph
 from undertow.engine.graph_task import in_graph_task
-from undertow.engine.maps import Identity, Parts, together
-from undertow.engine.maps.parts import Explicit
-from undertow.engine.maps.pulled import Masked
+from undertow.engine.maps import Identity
+from undertow.engine.maps.parts import Explicit, Parts
+from undertow.engine.maps.pulled import Masked, together
 from undertow.engine.places import Places
 from undertow.engine.sweep import sweep
 from undertow.errors import GraphError

@@ -12,7 +12,8 @@ from undertow.engine.algebras.base import Algebra
 from undertow.engine.algebras.shares import Apart, Borrowed, Mixed, Share, Spread, Whole
 from undertow.engine.calculus import Rule
 from undertow.engine.calculus.node import input_shapes
-from undertow.engine.maps import Batch, LinearMap, Shape
+from undertow.engine.maps import LinearMap, Shape
+from undertow.engine.maps.batch import Batch
 from undertow.errors import ExamplesMixError
 
 __all__ = ["Samples", "mixed"]

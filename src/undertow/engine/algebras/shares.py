@@ -12,8 +12,9 @@ from torch import Tensor
 
 from undertow.engine.algebras.base import fitted
 from undertow.engine.borrowed import vector_jacobian
-from undertow.engine.maps import Batch, Expand, LinearMap, Parts, Shape
-from undertow.engine.maps.parts import BLOCK
+from undertow.engine.maps import Expand, LinearMap, Shape
+from undertow.engine.maps.batch import Batch
+from undertow.engine.maps.parts import BLOCK, Parts
 from undertow.engine.maps.pulled import Masked, Pulled
 
 __all__ = ["Apart", "Borrowed", "Mixed", "Share", "Spread", "Whole"]
