@@ -344,7 +344,6 @@ def test_a_fused_lstm_is_told_apart_too():
     model = Last(nn.LSTM, batch_first=True)
     losses = model(torch.randn(N, 4, 3)).square().sum(1)
     norms = undertow.per_sample_norms(losses, model)
-    assert norms.borrowed["MkldnnRnnLayerBackward0"] == 1
     expected = squares_of(losses, model)
     assert all(torch.allclose(norms.squares[name], expected[name], rtol=1e-4) for name in expected)
 
