@@ -50,9 +50,10 @@ def test_a_change_in_place_that_mixes_entries_is_borrowed(change):
     assert flow.borrowed["CopySlices"] == 1
 
 
-def test_strides_that_overlap_are_borrowed():
-    windows = torch.randn(6, requires_grad=True).as_strided((4, 3), (1, 1))
-    assert CALCULUS["AsStridedBackward0"](windows.grad_fn) is None
+def test_strides_that_overlap_are_borrowed_where_the_input_does_not_lie_in_order():
+    x = torch.randn(3, 2, requires_grad=True)
+    assert CALCULUS["AsStridedBackward0"](x.as_strided((4, 3), (1, 1)).grad_fn) is not None
+    assert CALCULUS["AsStridedBackward0"](x.t().as_strided((4, 3), (1, 1)).grad_fn) is None
 
 
 def test_asking_leaves_random_numbers_as_they_were():

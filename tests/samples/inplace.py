@@ -52,6 +52,8 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.as_strided((2, 3), (4, 1)), (3, 4)),
         of(lambda x: x.t().as_strided((2, 2), (1, 4), 1), (3, 4)),
         of(lambda x: x.as_strided((), (), 2), (3, 4)),
+        of(lambda x: x.as_strided((4, 3), (2, 1), 1), (3, 4)),
+        of(lambda x: x.as_strided((3, 2), (0, 1)), (2, 2)),
     ],
     "AsStridedBackward1": [
         of(lambda x: (x * 1).as_strided_((2, 3), (4, 1)), (3, 4)),

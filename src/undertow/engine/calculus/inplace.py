@@ -9,7 +9,7 @@ random numbers, says whether that is all there is to the operation. If not, the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +24,9 @@ __all__: list[str] = []
 SLACK = 8
 """Units in the last place by which an answer may be off."""
 
+OVERLAP = 1e-9
+"""By how much the sum of what was seen several times may be off, in float64."""
+
 
 class Entries(NamedTuple):
     """For each entry of an input: its place in the output, counted in one row, and its factor there."""
@@ -35,7 +38,29 @@ class Entries(NamedTuple):
         return self.factors * cotangent.reshape(-1)[self.places]
 
 
-@derivative("AsStridedBackward0", "AsStridedBackward1", "CopySlices")
+@derivative("AsStridedBackward0", "AsStridedBackward1")
+def strided(node: Any) -> Local | None:
+    (source,) = input_shapes(node)
+    return asked(node) if source is None else _of_one_piece(node, source) or asked(node)
+
+
+def _of_one_piece(node: Any, source: Shape) -> Local | None:
+    """The entries that strides name, overlapping or not, if the input fills its memory from start to end in order."""
+    target, row = output_shape(node), (math.prod(source),)
+    device = node._input_metadata[0].device
+    if not math.prod(target):
+        return None
+    places = torch.tensor(node._saved_storage_offset or 0, device=device)
+    for size, stride in zip(target, node._saved_stride, strict=True):
+        places = places.unsqueeze(-1) + stride * torch.arange(size, device=device)
+    if not 0 <= int(places.max()) < row[0]:
+        return None
+    picked = TakeAlong(row, 0, places.reshape(-1))
+    seen = Reshape(picked.target, target) @ picked @ Reshape(source, row)
+    return (seen,) if _is_all(node, [seen], _chance(node, torch.float64), OVERLAP) else None
+
+
+@derivative("CopySlices")
 def asked(node: Any) -> Local | None:
     target, entries = output_shape(node), _entries(node)
     if entries is None:
@@ -79,7 +104,7 @@ def _entries(node: Any) -> list[Entries | None] | None:
     places = _places(node, factors, _positions(target, device), int(1 / (SLACK * eps)))
     pairs = zip(places, factors, strict=True)
     entries = [None if place is None else Entries(place, factor) for place, factor in pairs]
-    return entries if _is_all(node, entries, eps) else None
+    return entries if _is_all(node, entries, _chance(node, dtype), SLACK * eps) else None
 
 
 def _places(node: Any, factors: list[Any], positions: Tensor, base: int) -> list[Any]:
@@ -93,12 +118,16 @@ def _places(node: Any, factors: list[Any], positions: Tensor, base: int) -> list
     return [None if place is None else place.clamp_(0, positions.numel() - 1) for place in places]
 
 
-def _is_all(node: Any, entries: list[Entries | None], eps: float) -> bool:
-    """Whether the node answers to random numbers what it should by what was found out."""
-    metadata, chance = node._input_metadata[0], torch.Generator().manual_seed(0)
-    cotangent = (torch.rand(output_shape(node), generator=chance) + 0.5).to(metadata.device, metadata.dtype)
-    pairs = zip(entries, _answers(node, cotangent), strict=True)
-    return all(found is None or _near(answer, found.pull(cotangent), SLACK * eps) for found, answer in pairs)
+def _is_all(node: Any, found: Sequence[Entries | LinearMap | None], cotangent: Tensor, tolerance: float) -> bool:
+    """Whether what was found out about each input answers to a cotangent as the node does."""
+    pairs = zip(found, _answers(node, cotangent), strict=True)
+    return all(of_input is None or _near(answer, of_input.pull(cotangent), tolerance) for of_input, answer in pairs)
+
+
+def _chance(node: Any, dtype: torch.dtype) -> Tensor:
+    """Random numbers, all of about the same size, as a cotangent."""
+    numbers = torch.rand(output_shape(node), dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.5
+    return numbers.to(node._input_metadata[0].device, dtype)
 
 
 def _near(answer: Tensor, expected: Tensor, tolerance: float) -> bool:
