@@ -18,17 +18,17 @@ from undertow.engine.calculus import CALCULUS, Rule
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Graph
 from undertow.engine.graph_task import in_graph_task
+from undertow.engine.outset import SWEPT, leaf_names, refuse_second_pass, root_operations, seeds_of
 from undertow.engine.plan import Plan
 from undertow.engine.recorder import Recorder, norm, to_host
 from undertow.engine.sweep import sweep
-from undertow.errors import GraphError, GraphFreedError, SweptOnceError
+from undertow.errors import GraphError, SweptOnceError
 
 __all__ = ["backward"]
 
 BORROWED: Mapping[str, Rule] = MappingProxyType({})
 """No local derivative of ours: each is had by calling PyTorch's own node."""
 
-SWEPT = "undertow.swept"
 OURS = 3  # a variable here, one more holder, and getrefcount's own argument
 VIEWED_ONCE = 2  # the view's reference to its base, and ours
 
@@ -68,57 +68,17 @@ def backward(
     """
     outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     graph = Graph.read(outputs)
-    seeds = _seeds(outputs, gradient)
-    _refuse_second_pass(graph)
+    seeds = seeds_of(outputs, gradient)
+    refuse_second_pass(graph)
     if inputs is not None or (calculus and calculus is not CALCULUS):
         _refuse_reentrant(graph)
-    recorder = Recorder(Plan.of(graph, _leaf_names(graph, model)))
+    recorder = Recorder(Plan.of(graph, leaf_names(graph, model)))
     places = arrivals(graph, inputs)
     borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), places, watcher=recorder, calculus=calculus))
     if not retain_graph:
-        for node in _root_operations(graph):
+        for node in root_operations(graph):
             node.metadata[SWEPT] = True
     return Flow(recorder.plan, recorder.values(), to_host([norm(seed) for seed in seeds]), borrowed)
-
-
-def _seeds(outputs: Sequence[Tensor], gradient: Tensor | Sequence[Tensor | None] | None) -> list[Tensor]:
-    given = (
-        [gradient] * len(outputs) if gradient is None else [gradient] if isinstance(gradient, Tensor) else [*gradient]
-    )
-    if len(given) != len(outputs):
-        raise GraphError(f"{len(given)} cotangents for {len(outputs)} outputs\n  Pass one for each output, or None.")
-    return [_seed(position, *pair) for position, pair in enumerate(zip(outputs, given, strict=True))]
-
-
-def _seed(position: int, output: Tensor, given: Tensor | None) -> Tensor:
-    if given is None and output.numel() == 1:
-        return torch.ones_like(output)
-    if given is None:
-        raise GraphError(
-            f"output {position} has shape {tuple(output.shape)}, so its gradient is not one number per weight\n"
-            "  Reduce it to one loss (.mean(), .sum()), or pass gradient= with a cotangent of that shape."
-        )
-    if given.shape != output.shape or given.is_complex() != output.is_complex():
-        raise GraphError(
-            f"the cotangent of output {position} has shape {tuple(given.shape)} and dtype {given.dtype},\n"
-            f"  but the output has shape {tuple(output.shape)} and dtype {output.dtype}\n"
-            "  A cotangent holds one number for each entry of its output: pass one of the same shape."
-        )
-    return given.to(output.dtype)
-
-
-def _refuse_second_pass(graph: Graph) -> None:
-    if any(SWEPT in node.metadata for node in _root_operations(graph)):
-        raise GraphFreedError(
-            "this graph was swept before without retain_graph=True\n"
-            "  As after loss.backward(), its saved tensors count as freed.\n"
-            "  Pass retain_graph=True to the earlier call, or run the forward pass again."
-        )
-
-
-def _root_operations(graph: Graph) -> list[Any]:
-    """The nodes that the pass starts from. A leaf that is an output saved nothing, and starts as many as it likes."""
-    return [graph.nodes[index] for index, _ in graph.roots if graph.edges[index]]
 
 
 def _refuse_reentrant(graph: Graph) -> None:
@@ -128,14 +88,6 @@ def _refuse_reentrant(graph: Graph) -> None:
             "  That region runs PyTorch's own backward pass, which adds to .grad of all leaves in it.\n"
             "  Use torch.utils.checkpoint.checkpoint(..., use_reentrant=False), or leave these arguments out."
         )
-
-
-def _leaf_names(graph: Graph, model: nn.Module | None) -> dict[int, str]:
-    """The model's own names of the leaves that are its parameters."""
-    if model is None:
-        return {}
-    known: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
-    return {index: known[leaf] for index, leaf in graph.leaves() if leaf in known}
 
 
 def arrivals(graph: Graph, inputs: Tensor | Sequence[Tensor] | None) -> dict[int, Callable[[list[Any]], None]]:
