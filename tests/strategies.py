@@ -113,11 +113,11 @@ STEPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 @st.composite
-def forked_values(draw: st.DrawFn) -> tuple[list[Tensor], list[Tensor]]:
+def forked_values(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], list[Tensor]]:
     """Values, one row an example, along a random graph in which they are used more than once, and its leaves."""
     seed = draw(seeds)
-    leaves = [tensor((3, 3), seed + i).requires_grad_() for i in range(3)]
-    values = [tensor((4, 3), seed + 9), *[tensor((4, 3), seed + 10) @ leaf for leaf in leaves]]
+    leaves = [tensor((3, 3), seed + i).to(dtype).requires_grad_() for i in range(3)]
+    values = [tensor((4, 3), seed + 9).to(dtype), *[tensor((4, 3), seed + 10).to(dtype) @ leaf for leaf in leaves]]
     for _ in range(draw(st.integers(1, 8))):
         step = STEPS[draw(st.sampled_from(sorted(STEPS)))]
         made = step(draw(st.sampled_from(values)), draw(st.sampled_from(leaves)))
@@ -128,9 +128,9 @@ def forked_values(draw: st.DrawFn) -> tuple[list[Tensor], list[Tensor]]:
 
 
 @st.composite
-def forked_losses(draw: st.DrawFn) -> tuple[Tensor, list[Tensor]]:
+def forked_losses(draw: st.DrawFn, dtype: torch.dtype = torch.float64) -> tuple[Tensor, list[Tensor]]:
     """A loss computed along a random graph in which values are used more than once, and its leaves."""
-    values, leaves = draw(forked_values())
+    values, leaves = draw(forked_values(dtype))
     loss = sum((value.square().mean() for value in values[-2:]), start=values[1].sum() * 0.1)
     assume(bool(loss.abs() < 1e30))  # squares of squares overflow in the end
     return loss, leaves

@@ -4,9 +4,12 @@ from undertow.api import Observation, observe
 from undertow.diagnose import Review, review
 from undertow.engine.backward import backward
 from undertow.engine.calculus import CALCULUS, derivative
+from undertow.engine.carry import Swept, sweep
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Graph
+from undertow.engine.paths import Path, strongest_path
 from undertow.engine.per_sample import SampleNorms, per_sample_norms
+from undertow.engine.precision import Precision, precision
 from undertow.store import Run
 
 __all__ = [
@@ -14,12 +17,18 @@ __all__ = [
     "Flow",
     "Graph",
     "Observation",
+    "Path",
+    "Precision",
     "Review",
     "Run",
     "SampleNorms",
+    "Swept",
     "backward",
     "derivative",
     "observe",
     "per_sample_norms",
+    "precision",
     "review",
+    "strongest_path",
+    "sweep",
 ]

@@ -29,7 +29,15 @@ class SweptOnceError(GraphError):
 
 
 class MissingRuleError(UndertowError):
-    """An algebra that cannot borrow met an operation whose local derivative is not stated."""
+    """An algebra that cannot borrow met an operation whose local derivative is not stated.
+
+    Attributes:
+        node: PyTorch's node of that operation.
+    """
+
+    def __init__(self, message: str, node: object = None):
+        super().__init__(message)
+        self.node = node
 
 
 class ExamplesMixError(UndertowError):

@@ -17,7 +17,7 @@ from undertow.engine.calculus import CALCULUS
 from undertow.engine.graph import Graph
 from undertow.engine.maps import Diagonal
 from undertow.engine.sweep import sweep
-from undertow.errors import MissingRuleError, SweptOnceError
+from undertow.errors import SweptOnceError
 
 
 def agree(build):
@@ -390,23 +390,20 @@ def test_a_reentrant_checkpoint_refuses_a_calculus_of_ones_own():
         undertow.backward(loss, calculus={**CALCULUS, "ExpBackward0": CALCULUS["ReluBackward0"]})
 
 
+MAGNITUDE, ONE = Magnitude(), torch.ones(())
+
+
 def test_a_reentrant_checkpoint_refuses_another_algebra():
     loss, leaves = checkpointed(True)
     graph = Graph.read(loss)
     with torch.no_grad(), pytest.raises(SweptOnceError, match="the magnitude sweep met a region under reentrant"):
-        sweep(graph, [torch.ones(())], Magnitude(), {index: lambda _: None for index, _ in graph.leaves()})
+        sweep(
+            graph,
+            [Magnitude().seed(torch.ones(()))],
+            Magnitude(),
+            {index: lambda _: None for index, _ in graph.leaves()},
+        )
     assert all(p.grad is None for p in leaves)
-
-
-def test_an_algebra_that_cannot_borrow_says_which_rule_is_missing():
-    a = leaf(3)
-    graph = Graph.read(torch.special.i0(a).sum())
-    with torch.no_grad(), pytest.raises(MissingRuleError) as caught:
-        sweep(graph, [torch.ones(())], Magnitude(), {index: lambda _: None for index, _ in graph.leaves()})
-    lines = str(caught.value).splitlines()
-    assert lines[0] == "no derivative rule for I0Backward0"
-    assert lines[2] == '  Declare one with @undertow.derivative("I0Backward0"), or use the gradient algebra,'
-    assert lines[-1].startswith("  Nearest operations that have a rule: ")
 
 
 def test_a_rule_of_ones_own_serves_every_algebra():
@@ -419,7 +416,7 @@ def test_a_rule_of_ones_own_serves_every_algebra():
             assert not sweep(graph, [algebra.seed(torch.ones(()))], algebra, places, calculus=own)
         gradient, bound = (cotangents[0] for cotangents in arrived)
         torch.testing.assert_close(gradient, -torch.special.i1(a))
-        torch.testing.assert_close(bound, torch.special.i1(a).abs())
+        torch.testing.assert_close(bound.magnitude, torch.special.i1(a).abs())
 
 
 def test_a_rule_may_decline_and_its_operation_is_borrowed():

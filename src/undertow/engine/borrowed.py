@@ -49,7 +49,8 @@ def refuse(node: Any, algebra: str, rules: Iterable[str]) -> NoReturn:
         f"  A cotangent reached this operation, so the {algebra} sweep behind it would be wrong.\n"
         f'  Declare one with @undertow.derivative("{name}"), or use the gradient algebra,\n'
         "  which borrows PyTorch's own derivative for this operation.\n"
-        f"  Nearest operations that have a rule: {near}."
+        f"  Nearest operations that have a rule: {near}.",
+        node,
     )
 
 

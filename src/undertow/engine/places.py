@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from undertow.engine.graph import Graph
+from undertow.engine.source import source_in_traceback
 
 __all__ = ["Places"]
-
-LINE = re.compile(r'File "(.+)", line (\d+)')
-LIBRARY = re.compile(r"[/\\](?:site-packages|lib[/\\]python[\d.]+)[/\\]")
 
 
 class Places:
@@ -25,10 +22,10 @@ class Places:
 
     def of(self, node: Any) -> str:
         """An operation's type, module and line, as far as they are known."""
-        return " ".join(filter(None, (type(node).__name__, self._module(node), self._line(node))))
+        return " ".join(filter(None, (type(node).__name__, self.module(node), self._line(node))))
 
-    def _module(self, node: Any) -> str:
-        """The module of a parameter that the operation takes, or else of the nearest it was computed from."""
+    def module(self, node: Any) -> str:
+        """In words, the module of a parameter that the operation takes, or else of the nearest it was computed from."""
         seen, ring, near = {node}, [node], "of"
         while ring:
             for fn in ring:
@@ -41,8 +38,9 @@ class Places:
         return ""
 
     def _line(self, node: Any) -> str:
-        recorded = "".join(node.metadata.get("traceback_", ()))
-        own = [match.groups() for match in LINE.finditer(recorded) if not LIBRARY.search(match[1])]
-        if not own:
-            return "(for its line, run the forward pass under torch.autograd.set_detect_anomaly(True))"
-        return f"({own[-1][0]}:{own[-1][1]})"
+        line = source_in_traceback(node.metadata.get("traceback_", []))
+        return (
+            f"({line})"
+            if line
+            else "(for its line, run the forward pass under torch.autograd.set_detect_anomaly(True))"
+        )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from undertow.engine.algebras import Algebra
+from undertow.engine.borrowed import refuse
 from undertow.engine.calculus import CALCULUS, Rule
 from undertow.engine.graph import Graph
 from undertow.errors import GraphFreedError
@@ -126,7 +127,9 @@ def _pass_on(
             if sent is not None:
                 return [*sent]
         borrowed[name] += 1
-        return [*algebra.borrow(node, cotangents)]
+        if (lent := algebra.borrow(node, cotangents)) is None:
+            refuse(node, algebra.name, calculus)
+        return [*lent]
     except RuntimeError as error:
         if "second time" not in str(error):
             raise

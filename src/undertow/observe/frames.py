@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import inspect
-import os
-import re
 import sys
-import sysconfig
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["source_in_traceback", "source_of", "user_frame", "user_frames", "variables"]
+from undertow.engine.source import is_users, shown
 
-_LIBRARIES = tuple(
-    os.path.join(path, "")
-    for path in {*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
-    if path
-)
-_OURS = os.path.join(str(Path(__file__).resolve().parents[1]), "")
-_LINE = re.compile(r'File "(.+)", line (\d+)')
-
-
-@lru_cache(maxsize=4096)
-def _is_users(filename: str) -> bool:
-    if filename.startswith("<"):
-        return filename == "<stdin>" or filename.startswith("<ipython")
-    path = os.path.abspath(filename)
-    return not path.startswith((*_LIBRARIES, _OURS))
+__all__ = ["source_of", "user_frame", "user_frames", "variables"]
 
 
 def user_frames(frame: FrameType | None = None) -> Iterator[FrameType]:
     """The frames of the user's own code, the innermost first."""
     frame = frame or sys._getframe(1)
     while frame is not None:
-        if _is_users(frame.f_code.co_filename):
+        if is_users(frame.f_code.co_filename):
             yield frame
         frame = frame.f_back
 
@@ -66,21 +47,4 @@ FRAME_AND_US = 3
 
 def source_of(frame: FrameType | None) -> str:
     """A frame's place, such as `train.py:41`; empty for none."""
-    return "" if frame is None else f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
-
-
-def source_in_traceback(lines: list[str]) -> str:
-    """The user's innermost line in a traceback as anomaly mode records it."""
-    for line in reversed(lines):
-        found = _LINE.search(line)
-        if found and _is_users(found[1]):
-            return f"{_shown(found[1])}:{found[2]}"
-    return ""
-
-
-@lru_cache(maxsize=4096)
-def _shown(filename: str) -> str:
-    """Relative to the working directory where that is shorter."""
-    path = os.path.abspath(filename)
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
+    return "" if frame is None else f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}"

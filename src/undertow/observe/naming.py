@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from undertow.engine.graph import Graph, Operation, Topology
+from undertow.engine.source import source_in_traceback
 from undertow.observe.cuts import CutTracer
-from undertow.observe.frames import source_in_traceback
 from undertow.observe.guard import Guard
 from undertow.observe.roster import Place, Roster
 

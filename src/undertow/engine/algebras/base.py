@@ -20,6 +20,16 @@ C = TypeVar("C")
 class Algebra(abc.ABC, Generic[C]):
     """The operations that a reverse sweep needs of the cotangents it carries, of type `C`."""
 
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What its sweep is called."""
+
+    @property
+    @abc.abstractmethod
+    def takes_complex(self) -> bool:
+        """Whether it says anything true of complex tensors."""
+
     @abc.abstractmethod
     def seed(self, cotangent: Tensor) -> C:
         """What the sweep starts with, from an ordinary cotangent of an output."""
@@ -61,11 +71,12 @@ class Algebra(abc.ABC, Generic[C]):
         """
 
     @abc.abstractmethod
-    def borrow(self, node: Any, cotangents: list[C | None]) -> tuple[C | None, ...]:
+    def borrow(self, node: Any, cotangents: list[C | None]) -> Sequence[C | None] | None:
         """Carry cotangents through an operation whose local derivative nobody stated.
 
+        `None` if the algebra needs more than PyTorch's own product can tell.
+
         Raises:
-            MissingRuleError: The algebra needs more than PyTorch's own product can tell.
             SweptOnceError: The operation is a region that can only be run by PyTorch, and only once.
         """
 

@@ -19,6 +19,14 @@ __all__ = ["Gradient"]
 class Gradient(Algebra[Tensor]):
     """Carries the cotangent: the derivative of the loss by the tensor at hand. Exact up to rounding."""
 
+    @property
+    def name(self) -> str:
+        return "gradient"
+
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def seed(self, cotangent: Tensor) -> Tensor:
         return cotangent
 

@@ -36,6 +36,14 @@ class Samples(Algebra[Share]):
         self.place = place
         self.inferred = inferred
 
+    @property
+    def name(self) -> str:
+        return "per-sample"
+
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def seed(self, cotangent: Tensor) -> Share:
         return Whole(cotangent, self.count) if self.inferred else Spread(cotangent, Batch(self.count))
 

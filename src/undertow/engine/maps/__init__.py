@@ -1,7 +1,7 @@
 """Linear maps with structure: what a local derivative is made of."""
 
 from undertow.engine.maps.axes import AlongAxis
-from undertow.engine.maps.base import Adjoint, Compose, Identity, LinearMap, Rearrangement, Rounding, Shape, Sum
+from undertow.engine.maps.base import Adjoint, Compose, Identity, LinearMap, Rearrangement, Rounding, Shape, Sum, links
 from undertow.engine.maps.blocks import Blocks, Place
 from undertow.engine.maps.convolutions import AdaptiveAveragePool, AveragePool, Convolve, ConvolveKernel, Geometry
 from undertow.engine.maps.cumulative import CumulativeSoftmax, CumulativeSum
@@ -57,4 +57,5 @@ __all__ = [
     "TakeAlong",
     "Total",
     "Windows",
+    "links",
 ]

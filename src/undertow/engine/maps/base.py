@@ -13,7 +13,7 @@ from undertow.engine.maps.batch import Batch, Shape
 from undertow.engine.maps.parts import Parts
 from undertow.engine.maps.per_example import PerExample
 
-__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Rearrangement", "Rounding", "Shape", "Sum"]
+__all__ = ["Adjoint", "Compose", "Identity", "LinearMap", "Rearrangement", "Rounding", "Shape", "Sum", "links"]
 
 
 class Rounding(NamedTuple):
@@ -290,3 +290,10 @@ class Sum(LinearMap):
         left, right = self.left.rounding(), self.right.rounding()
         both = max(left.pull, right.pull) + 1, max(left.push, right.push) + 1
         return Rounding(Sum(left.modulus, right.modulus), *both)
+
+
+def links(chain: LinearMap) -> list[LinearMap]:
+    """The maps that a cotangent is pulled through one after the other."""
+    if not isinstance(chain, Compose):
+        return [chain]
+    return [*links(chain.outer), *links(chain.inner)]
