@@ -1,0 +1,57 @@
+"""`undertow report`, and the review that `undertow run` ends with."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from undertow.api import RUNS
+from undertow.cli.app import app
+from undertow.cli.stored import Below, Named, stored_run
+from undertow.diagnose import review
+from undertow.errors import StoreError
+from undertow.store import Run
+
+__all__ = ["judge"]
+
+
+@app.command()
+def report(
+    run: Named,
+    below: Below = RUNS,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Judge a stored run again, write its report, and print the verdict."""
+    stored = stored_run(run, below)
+    judge(stored, Console(highlight=False))
+    if show:
+        webbrowser.open((stored.folder / "report.html").resolve().as_uri())
+
+
+def judge(run: Run, console: Console) -> None:
+    """Judge a run, write `review.json` and `report.html` into its folder, and print the verdict."""
+    from undertow.show import print_review, write_report
+
+    verdict = review(run)
+    try:
+        _replace(run.folder / "review.json", json.dumps(verdict.to_dict(), indent=2, allow_nan=False) + "\n")
+        write_report(run, verdict, run.folder / "report.html")
+    except OSError as error:
+        print_review(run, verdict, console)
+        raise StoreError(
+            f"the review could not be kept in {run.folder}: {error}\n"
+            f"  The run itself is there: make room, and `undertow report {run.folder}` writes it again."
+        ) from error
+    print_review(run, verdict, console)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it finds the old one or the new one, whole."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)

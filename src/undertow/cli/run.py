@@ -1,0 +1,107 @@
+"""`undertow run`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from undertow.api import RUNS, Observation, new_folder, observe
+from undertow.cli.app import app, aside
+from undertow.cli.report import judge
+from undertow.errors import UndertowError
+from undertow.launch import Program, launch, module, script
+from undertow.progress import Progress
+from undertow.store import Run
+
+__all__: list[str] = []
+
+WORDS = {"allow_interspersed_args": False}
+"""What comes after the script belongs to the script."""
+
+CANNOT_STORE = 74
+"""Exit status (EX_IOERR) when a training ended well and could not be kept."""
+
+
+@app.command(context_settings=WORDS)
+def run(
+    context: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="[-m] SCRIPT [ARGUMENT …]", help="What to run, as `python` takes it.")
+    ],
+    is_module: Annotated[bool, typer.Option("-m", help="SCRIPT is the name of a module.")] = False,
+    budget: Annotated[float, typer.Option(help="Share of the training's time that observing may cost.")] = 0.01,
+    every_step: Annotated[bool, typer.Option("--every-step", help="See each step in full, whatever it costs.")] = False,
+    focus: Annotated[
+        list[int] | None, typer.Option(metavar="STEP", help="See this step in full; may be repeated.")
+    ] = None,
+    store: Annotated[Path, typer.Option(metavar="DIR", help="Keep the run below this folder.")] = RUNS,
+    name: Annotated[
+        str, typer.Option(help="Keep it under this name; made from the script and the time otherwise.")
+    ] = "",
+    no_report: Annotated[bool, typer.Option("--no-report", help="Print no review and write no report.")] = False,
+) -> None:
+    """Run a training script, watch it, and say why its network does not learn.
+
+    Its output, its arguments and its exit status stay its own.
+    """
+    if not 0 < budget <= 1:
+        raise typer.BadParameter(
+            f"{budget} is not a share of time between 0 and 1, such as 0.01", param_hint="--budget"
+        )
+    if any(step < 0 for step in focus or ()):
+        raise typer.BadParameter("steps are counted from 0", param_hint="--focus")
+    if name in {".", ".."} or os.path.basename(name) != name:
+        raise typer.BadParameter(
+            f"{name!r} is not the name of one folder; --store says below which", param_hint="--name"
+        )
+
+    def start() -> int:
+        program = (module if is_module else script)(words[0], words[1:])
+        folder = store / name if name else new_folder(program.name, store)
+        program.become_main()
+        every = 1 if every_step else None
+        return _observed(program, observe(budget=budget, every=every, focus=focus or (), store=folder), not no_report)
+
+    context.obj.append(start)
+
+
+def _observed(program: Program, observation: Observation, reviewed: bool) -> int:
+    failed = False
+    progress = Progress(observation)
+
+    def end() -> None:
+        nonlocal failed
+        progress.stop()
+        failed = not _told(observation, reviewed)
+
+    with progress:
+        status = launch(program, observation, end)
+    return status or (CANNOT_STORE if failed else 0)
+
+
+def _told(observation: Observation, reviewed: bool) -> bool:
+    """Review the run, unless that is not wanted. A fault in doing so is told, and changes nothing."""
+    console = aside()
+    try:
+        if observation.unstored is not None:
+            raise observation.unstored
+        if reviewed:
+            judge(Run(observation.folder), console)
+    except (UndertowError, OSError) as error:
+        console.print(Text(f"undertow: {error}"), soft_wrap=True)
+        return False
+    except Exception as fault:
+        if os.environ.get("UNDERTOW_STRICT") == "1":
+            raise
+        told = (
+            f"undertow: the run is kept in {observation.folder}, but reviewing it failed: "
+            f"{type(fault).__name__}: {fault}\n"
+            "  This is a fault of Undertow's, not of your script. "
+            f"`undertow report {observation.folder}` shows it in full."
+        )
+        console.print(Text(told), soft_wrap=True)
+    return True
