@@ -8,6 +8,7 @@ UndertowError
 ├── ExamplesMixError        the examples of a batch cannot be told apart
 ├── RegistryError           a table was written twice, or with a wrong key
 ├── StoreError              a run's folder is not one, is damaged, or cannot be written
+├── ForecastError           a loss curve is too short, or a question reaches too far
 └── LaunchError             the script to run is not there or cannot be read
 """
 
@@ -50,6 +51,10 @@ class RegistryError(UndertowError):
 
 class StoreError(UndertowError):
     """A run's folder is not one, is damaged, or cannot be written."""
+
+
+class ForecastError(UndertowError):
+    """A loss curve is too short to be extrapolated, or the question reaches farther than that can be."""
 
 
 class LaunchError(UndertowError):

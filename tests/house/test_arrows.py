@@ -21,6 +21,7 @@ LAYERS = {
         "numpy",
         "scipy",
     ),
+    "undertow.forecast": ("undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy", "scipy"),
     "undertow.show": (
         "undertow.diagnose",
         "undertow.store",
