@@ -1,4 +1,4 @@
-"""The recurrent layers and cells of torch.nn, each read out by a linear layer."""
+"""The recurrent layers and cells of torch.nn, each between a table of words and a linear layer."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from tests.families.family import Family
 
 __all__ = ["RECURRENT"]
 
-FEATURES, WIDTH, STEPS, BATCH, CLASSES = 3, 5, 6, 4, 3
+WORDS, FEATURES, WIDTH, STEPS, BATCH, CLASSES = 8, 3, 5, 6, 4, 3
 
 
 class Read(nn.Module):
-    """A recurrent layer, and a linear one that reads all of its outputs and its last states."""
+    """A recurrent layer between a table of words and a linear layer that reads all outputs and the last states."""
 
     def __init__(self, layer: type[nn.RNNBase], packed: bool = False, **options: object):
         super().__init__()
-        self.packed, self.layer = packed, layer(FEATURES, WIDTH, **options)
+        self.packed, self.words = packed, nn.Embedding(WORDS, FEATURES)
+        self.layer = layer(FEATURES, WIDTH, **options)
         ways = 1 + self.layer.bidirectional
         self.head = nn.Linear(ways * (self.layer.proj_size or WIDTH), CLASSES)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, words: Tensor) -> Tensor:
+        x = self.words(words)
         if self.packed:
             outputs, _ = self.layer(pack_padded_sequence(x, torch.tensor([6, 5, 3, 1])))
             return self.head(pad_packed_sequence(outputs)[0])
@@ -39,11 +41,12 @@ class Step(nn.Module):
 
     def __init__(self, cell: type[nn.RNNCellBase], **options: object):
         super().__init__()
-        self.cell, self.head = cell(FEATURES, WIDTH, **options), nn.Linear(WIDTH, CLASSES)
+        self.words, self.head = nn.Embedding(WORDS, FEATURES), nn.Linear(WIDTH, CLASSES)
+        self.cell = cell(FEATURES, WIDTH, **options)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, words: Tensor) -> Tensor:
         state, outputs = None, []
-        for step in x:
+        for step in self.words(words):
             state = self.cell(step, state)
             outputs.append(state[0] if isinstance(state, tuple) else state)
         return self.head(torch.stack(outputs))
@@ -51,8 +54,8 @@ class Step(nn.Module):
 
 def steps(model: nn.Module, dtype: torch.dtype) -> Callable[[], Tensor]:
     """The loss of classifying each step of some sequences."""
-    sequences, classes = torch.randn(STEPS, BATCH, FEATURES, dtype=dtype), torch.randint(CLASSES, (STEPS, BATCH))
-    return lambda: F.cross_entropy(model(sequences).flatten(0, 1), classes.flatten())
+    words, classes = torch.randint(WORDS, (STEPS, BATCH)), torch.randint(CLASSES, (STEPS, BATCH))
+    return lambda: F.cross_entropy(model(words).flatten(0, 1), classes.flatten())
 
 
 LAYERS = {

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from tests.samples.sample import Sample, of
 
@@ -22,6 +23,10 @@ def lstm(inputs: int, width: int, **options: object) -> Callable[..., list[Tenso
     return run
 
 
+def packed(*lengths: int, **options: bool) -> Callable[[Tensor], Tensor]:
+    return lambda x: pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False, **options).data
+
+
 SAMPLES: dict[str, list[Sample]] = {
     LSTM: [
         of(lstm(3, 2), (4, 2, 3)),
@@ -30,5 +35,10 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lstm(3, 2, bias=False), (1, 1, 3)),
         of(lstm(3, 2, batch_first=True), (2, 3, 3)),
         of(lstm(1, 1), (5, 3, 1)),
+    ],
+    "PackPaddedSequenceBackward0": [
+        of(packed(6, 5, 3, 1), (6, 4, 3)),
+        of(packed(2, 3, batch_first=True), (2, 3, 2)),
+        of(packed(1), (1, 1, 1)),
     ],
 }

@@ -1,4 +1,4 @@
-"""Local derivative of a fused long short-term memory: its recurrence, step by step."""
+"""Local derivatives of a fused long short-term memory (its recurrence, step by step), and of packing sequences."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from undertow.engine.calculus import kernels
-from undertow.engine.calculus.node import input_shapes
+from undertow.engine.calculus.node import input_shapes, output_shape
 from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import (
     Diagonal,
     Expand,
     Flip,
     Identity,
+    Index,
     LeftMultiply,
     LinearMap,
     Permute,
@@ -29,6 +30,18 @@ __all__: list[str] = []
 
 LSTM = 2
 """PyTorch's number of this kind of layer."""
+
+
+@derivative("PackPaddedSequenceBackward0")
+def pack(node: Any) -> Local:
+    """At each step, the sequences that last as long: the first so many, as they are sorted by length."""
+    counts = node._saved_result1
+    steps = torch.arange(len(counts)).repeat_interleave(counts)
+    sequences = torch.cat([torch.arange(int(count)) for count in counts])
+    places = (sequences, steps) if node._saved_batch_first else (steps, sequences)
+    device = node._input_metadata[0].device
+    source = tuple(node._saved_input_sym_sizes)
+    return (Index(source, output_shape(node), tuple(place.to(device) for place in places)),)
 
 
 @derivative("MkldnnRnnLayerBackward0")
