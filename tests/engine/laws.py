@@ -116,11 +116,10 @@ def _modulus(single: LinearMap, bounded: bool) -> bool:
     if size is None or modulus is None:
         return True
     size = size.abs()
-    return (
-        bool((~size.isfinite() | (modulus >= size - 1e-12 * _largest(size))).all())
-        if bounded
-        else _close(modulus, size)
-    )
+    if not bounded:
+        return _close(modulus, size)
+    finite = size.isfinite() & modulus.isfinite()
+    return bool((modulus >= size - 1e-12 * _largest(size[finite]))[finite].all())
 
 
 def strongest_agrees(single: LinearMap) -> bool:

@@ -15,6 +15,7 @@ BOUNDED = {
     "NativeBatchNormBackward0",
     "NativeGroupNormBackward0",
     "NativeLayerNormBackward0",
+    "RenormBackward0",
     "ScaledDotProductFlashAttentionForCpuBackward0",
 }
 """Where the modulus is an upper bound: maps made of maps that overlap."""

@@ -1,4 +1,4 @@
-"""Samples of reductions and orderings over dimensions."""
+"""Samples of sums, means and variances over dimensions."""
 
 import torch
 
@@ -18,38 +18,6 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.mean((0, -1), keepdim=True), (2, 3, 4)),
         of(lambda x: x.mean(0), ()),
     ],
-    "MaxBackward0": [
-        of(lambda x: x.max(1)[0], (3, 4)),
-        of(lambda x: x.max(-1, keepdim=True)[0], (2, 3, 4)),
-        of(lambda x: x.max(0)[0], ()),
-    ],
-    "MinBackward0": [
-        of(lambda x: x.min(1)[0], (3, 4)),
-        of(lambda x: x.min(-1, keepdim=True)[0], (2, 3, 4)),
-        of(lambda x: x.min(0)[0], ()),
-    ],
-    "MaxBackward1": [of(torch.max, (3, 4)), of(torch.max, ()), of(lambda x: (x * 0).max(), (3,))],
-    "MinBackward1": [of(torch.min, (3, 4)), of(torch.min, ()), of(lambda x: (x * 0).min(), (3,))],
-    "AmaxBackward0": [
-        of(lambda x: x.amax(1), (3, 4)),
-        of(lambda x: x.amax((0, -1), keepdim=True), (2, 3, 4)),
-        of(lambda x: (x * 0).amax(0), (3, 2)),
-    ],
-    "AminBackward0": [
-        of(lambda x: x.amin(1), (3, 4)),
-        of(lambda x: x.amin((0, -1), keepdim=True), (2, 3, 4)),
-        of(lambda x: (x * 0).amin(0), (3, 2)),
-    ],
-    "SortBackward0": [
-        of(lambda x: x.sort(1)[0], (3, 4)),
-        of(lambda x: x.sort(0, descending=True)[0], (3, 4)),
-        of(lambda x: x.sort(0)[0], ()),
-    ],
-    "TopkBackward0": [
-        of(lambda x: x.topk(2, 1)[0], (3, 4)),
-        of(lambda x: x.topk(2, 0, largest=False)[0], (3, 4)),
-        of(lambda x: x.topk(1, 0)[0], ()),
-    ],
     "LogsumexpBackward0": [
         of(lambda x: x.logsumexp(1), (3, 4)),
         of(lambda x: x.logsumexp((0, -1), keepdim=True), (2, 3, 4)),
@@ -65,9 +33,19 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.std((0, -1), correction=0, keepdim=True), (2, 3, 4)),
         of(lambda x: (x * 0).std(0), (3, 2)),
     ],
-    "LinalgVectorNormBackward0": [
-        of(torch.linalg.vector_norm, (3, 4)),
-        of(lambda x: torch.linalg.vector_norm(x, 1, (0, -1), keepdim=True), (2, 3, 4)),
-        of(lambda x: torch.linalg.vector_norm(x * 0, dim=0), (3, 2)),
+    "NansumBackward0": [
+        of(torch.nansum, (3, 4)),
+        of(lambda x: (x / x.floor().clamp(0, 1) * x.floor().clamp(0, 1)).nansum((0, -1), keepdim=True), (2, 3, 4)),
+        of(torch.nansum, ()),
+    ],
+    "VarMeanBackward0": [
+        of(lambda x: torch.var_mean(x, 1), (3, 4)),
+        of(lambda x: torch.var_mean(x, (0, -1), correction=0, keepdim=True), (2, 3, 4)),
+        of(lambda x: torch.var_mean(x)[0], (3,)),
+    ],
+    "StdMeanBackward0": [
+        of(lambda x: torch.std_mean(x, 1), (3, 4)),
+        of(lambda x: torch.std_mean(x, (0, -1), correction=0, keepdim=True), (2, 3, 4)),
+        of(lambda x: torch.std_mean(x * 0, 0), (3, 2)),
     ],
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from undertow.engine.maps import Shape
 
-__all__ = ["dimensions", "input_shapes", "output_shape", "signed", "spread"]
+__all__ = ["dimensions", "input_shapes", "output_shape", "signed", "spread", "wide"]
 
 
 def input_shapes(node: Any) -> list[Shape | None]:
@@ -34,3 +36,8 @@ def spread(saved: Any, count: int) -> tuple[int, ...]:
     """One number for each of some dimensions, where one may have been saved for all of them."""
     numbers = tuple(map(signed, saved))
     return numbers * count if len(numbers) == 1 else numbers
+
+
+def wide(node: Any) -> torch.dtype:
+    """The dtype in which PyTorch's kernels hold the weights of an output of this dtype."""
+    return torch.promote_types(node._input_metadata[0].dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""Local derivatives of sums, means, extremes and norms over dimensions."""
+"""Local derivatives of sums, means and variances over dimensions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from undertow.engine.calculus.node import dimensions, output_shape, signed
+from undertow.engine.calculus.node import dimensions, output_shape
 from undertow.engine.calculus.table import Local, derivative
-from undertow.engine.maps import Diagonal, LinearMap, Reshape, Scale, Shape, TakeAlong, Total
+from undertow.engine.maps import Diagonal, LinearMap, Reshape, Scale, Shape, Total
 
 __all__: list[str] = []
 
@@ -52,44 +52,7 @@ def _mean(source: Shape, saved: Any, target: Shape) -> LinearMap:
     return Scale(1 / max(math.prod(source[dim] for dim in dims), 1), target) @ total(source, dims, target)
 
 
-@derivative("MaxBackward0", "MinBackward0")
-def extreme_of_dim(node: Any) -> Local:
-    source, target = tuple(node._saved_self_sym_sizes), output_shape(node)
-    if not source:
-        return (Reshape(source, target),)
-    dim = signed(node._saved_dim) % len(source)
-    index = node._saved_indices if node._saved_keepdim else node._saved_indices.unsqueeze(dim)
-    return (Reshape(tuple(index.shape), target) @ TakeAlong(source, dim, index),)
-
-
-@derivative("SortBackward0", "TopkBackward0")
-def ordered(node: Any) -> Local:
-    source = tuple(node._saved_self_sym_sizes)
-    return (
-        (TakeAlong(source, signed(node._saved_dim) % len(source), node._saved_indices),)
-        if source
-        else (Reshape(source, source),)
-    )
-
-
-@derivative("MaxBackward1", "MinBackward1")
-def extreme_of_all(node: Any) -> Local:
-    return (_evenly(node._saved_self, node._saved_result, dimensions(None, node._saved_self.ndim), output_shape(node)),)
-
-
-@derivative("AmaxBackward0", "AminBackward0")
-def extreme(node: Any) -> Local:
-    x = node._saved_self
-    return (_evenly(x, node._saved_result, dimensions(node._saved_dim, x.ndim), output_shape(node)),)
-
-
-def _evenly(x: Tensor, result: Tensor, dims: tuple[int, ...], target: Shape) -> LinearMap:
-    """The extreme, shared evenly by the entries that attain it."""
-    attained = (x == _kept(result, x, dims)).to(x.dtype)
-    return weighted_total(attained / attained.sum(dims, keepdim=True) if dims else attained, dims, target)
-
-
-def _kept(result: Tensor, x: Tensor, dims: tuple[int, ...]) -> Tensor:
+def unreduced(result: Tensor, x: Tensor, dims: tuple[int, ...]) -> Tensor:
     """A result as it broadcasts against the tensor it was reduced from."""
     return result.reshape([1 if dim in dims else size for dim, size in enumerate(x.shape)])
 
@@ -98,36 +61,52 @@ def _kept(result: Tensor, x: Tensor, dims: tuple[int, ...]) -> Tensor:
 def logsumexp(node: Any) -> Local:
     x = node._saved_self
     dims = dimensions(node._saved_dim, x.ndim)
-    return (weighted_total((x - _kept(node._saved_result, x, dims)).exp(), dims, output_shape(node)),)
+    return (weighted_total((x - unreduced(node._saved_result, x, dims)).exp(), dims, output_shape(node)),)
+
+
+@derivative("NansumBackward0")
+def nansum(node: Any) -> Local:
+    x = node._saved_self
+    return (weighted_total((~x.isnan()).to(x.dtype), dimensions(node._saved_dim, x.ndim), output_shape(node)),)
 
 
 @derivative("VarBackward0")
 def var(node: Any) -> Local:
+    return (_variance(node),)
+
+
+@derivative("VarMeanBackward0")
+def var_mean(node: Any) -> Local:
     x = node._saved_self
-    dims = dimensions(node._saved_dim, x.ndim)
-    return (weighted_total(2 * _deviation(node, x, dims), dims, output_shape(node)),)
+    return ((_variance(node), _mean(tuple(x.shape), node._saved_dim, output_shape(node, 1))),)
 
 
 @derivative("StdBackward0")
 def std(node: Any) -> Local:
+    return (_deviation(node, node._saved_result),)
+
+
+@derivative("StdMeanBackward0")
+def std_mean(node: Any) -> Local:
+    x = node._saved_self
+    return ((_deviation(node, node._saved_result0), _mean(tuple(x.shape), node._saved_dim, output_shape(node, 1))),)
+
+
+def _variance(node: Any) -> LinearMap:
     x = node._saved_self
     dims = dimensions(node._saved_dim, x.ndim)
-    slope = _deviation(node, x, dims) / _kept(node._saved_result, x, dims)
-    return (weighted_total(slope.masked_fill_(_kept(node._saved_result, x, dims) == 0, 0), dims, output_shape(node)),)
+    return weighted_total(2 * _from_the_mean(node, x, dims), dims, output_shape(node))
 
 
-def _deviation(node: Any, x: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """From the mean, over the degrees of freedom."""
+def _deviation(node: Any, result: Tensor) -> LinearMap:
+    x = node._saved_self
+    dims = dimensions(node._saved_dim, x.ndim)
+    size = unreduced(result, x, dims)
+    slope = (_from_the_mean(node, x, dims) / size).masked_fill_(size == 0, 0)
+    return weighted_total(slope, dims, output_shape(node))
+
+
+def _from_the_mean(node: Any, x: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """How far from the mean, over the degrees of freedom."""
     correction = 1 if node._saved_correction is None else node._saved_correction
     return (x - x.mean(dims, keepdim=True)) / (math.prod(x.shape[dim] for dim in dims) - correction)
-
-
-@derivative("LinalgVectorNormBackward0")
-def vector_norm(node: Any) -> Local | None:
-    x, order = node._saved_self, node._saved_ord
-    if order not in (1, 2) or x.is_complex():
-        return None
-    dims = dimensions(node._saved_dim, x.ndim)
-    size = _kept(node._saved_result, x, dims)
-    slope = x.sign() if order == 1 else (x / size).masked_fill_(size == 0, 0)
-    return (weighted_total(slope, dims, output_shape(node)),)

@@ -136,7 +136,7 @@ class Sliding:
         return kernel.view(self.groups, kernel.shape[0] // self.groups, *kernel.shape[1:])
 
     def _flat(self, image: Tensor) -> Tensor:
-        return image.reshape(image.shape[0], self.groups, image.shape[1] // self.groups, -1)
+        return image.reshape(image.shape[0], self.groups, image.shape[1] // self.groups, image.shape[2:].numel())
 
     def _over_batch(self, flat: Tensor) -> Tensor:
         return flat.permute(1, 2, 0, 3).flatten(2)
