@@ -10,13 +10,16 @@ from undertow.engine.graph import Graph
 from undertow.engine.paths import Path, strongest_path
 from undertow.engine.per_sample import SampleNorms, per_sample_norms
 from undertow.engine.precision import Precision, precision
+from undertow.forecast import Forecast, Outlook, forecast, outlook
 from undertow.store import Run
 
 __all__ = [
     "CALCULUS",
     "Flow",
+    "Forecast",
     "Graph",
     "Observation",
+    "Outlook",
     "Path",
     "Precision",
     "Review",
@@ -25,7 +28,9 @@ __all__ = [
     "Swept",
     "backward",
     "derivative",
+    "forecast",
     "observe",
+    "outlook",
     "per_sample_norms",
     "precision",
     "review",

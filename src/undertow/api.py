@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from undertow.diagnose import Review, review
 from undertow.errors import StoreError
+from undertow.forecast import Outlook, outlook
 from undertow.observe.attach import refuse_a_second
 from undertow.observe.sampler import Sampler
 from undertow.observe.session import Session
@@ -88,6 +89,14 @@ class Observation:
     def review(self) -> Review:
         """The verdict on what has been observed so far."""
         return review(self.stored())
+
+    def outlook(self) -> Outlook:
+        """Where the loss is going, by what has been observed so far.
+
+        Raises:
+            ForecastError: That is too little.
+        """
+        return outlook(self.stored())
 
 
 def observe(

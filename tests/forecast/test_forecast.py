@@ -82,9 +82,11 @@ def test_an_arrival_in_time_is_as_likely_as_the_target_is_reached():
 
 def test_going_on_surely_gains_where_the_loss_falls_and_not_where_it_stands_still():
     still = forecast(curve("still", 4)[1]).gain(1200)
-    assert still.low < 0 < still.high
+    assert still.fall.low < 0 < still.fall.high
+    assert 0.2 < still.probability < 0.8
     falling = forecast(3 * np.arange(1.0, 601) ** -0.5).gain(1200)
-    assert falling.low > 0
+    assert falling.fall.low > 0
+    assert falling.probability > 0.95
 
 
 def test_losses_that_are_not_finite_are_left_out():

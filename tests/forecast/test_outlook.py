@@ -1,5 +1,7 @@
 """The outlook of a stored run, in steps, hours and money."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -56,10 +58,25 @@ def test_a_deadline_is_the_probability_of_the_losses_that_fit_before_it(run):
 
 
 def test_a_deadline_that_is_past_is_refused(run):
-    with pytest.raises(ForecastError, match="cannot be forecast"):
+    with pytest.raises(ForecastError, match="ask for a later time"):
         outlook(run).probability(0.3, 0.01)
 
 
 def test_a_run_without_losses_is_refused(tmp_path):
     with pytest.raises(ForecastError, match="holds no losses"):
         outlook(stored(tmp_path / "empty", []))
+
+
+def test_a_deadline_far_away_is_as_likely_as_all_that_can_be_told(run):
+    seen = outlook(run)
+    assert seen.probability(0.3, 1e6) == pytest.approx(seen.reach(0.3).probability)
+
+
+def test_steps_too_far_away_are_refused_in_steps(run):
+    with pytest.raises(ForecastError, match="step 5,000 cannot be forecast after 100 steps"):
+        outlook(run).at(5000)
+
+
+def test_a_run_that_broke_is_refused(tmp_path):
+    with pytest.raises(ForecastError, match="no longer a number"):
+        outlook(stored(tmp_path / "broken", [1.0] * 100 + [math.nan] * 300))

@@ -24,6 +24,7 @@ LAYERS = {
     "undertow.forecast": ("undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy", "scipy"),
     "undertow.show": (
         "undertow.diagnose",
+        "undertow.forecast",
         "undertow.store",
         "undertow.engine",
         "undertow.errors",
@@ -33,7 +34,14 @@ LAYERS = {
         "plotly",
         "rich",
     ),
-    "undertow.api": ("undertow.diagnose", "undertow.observe", "undertow.store", "undertow.errors", "torch"),
+    "undertow.api": (
+        "undertow.diagnose",
+        "undertow.forecast",
+        "undertow.observe",
+        "undertow.store",
+        "undertow.errors",
+        "torch",
+    ),
     "undertow.launch": ("undertow.api", "undertow.errors"),
     "undertow.progress": ("undertow.api", "rich"),
     "undertow.cli": ("undertow", "rich", "typer"),

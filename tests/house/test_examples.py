@@ -105,3 +105,10 @@ def test_every_example_is_run_here():
     text = (ROOT / "tests" / "house" / "test_examples.py").read_text()
     untested = [path.stem for path in EXAMPLES.glob("*.py") if path.stem not in text]
     assert not untested
+
+
+def test_when_will_it_get_there():
+    text = printed("when_will_it_get_there.py")
+    low, high, came = (float(n) for n in re.search(r"([\d.]+) to ([\d.]+)\n.*\n.* was ([\d.]+)", text).groups())
+    assert low <= came <= high
+    assert re.search(r"probability \d+%, at step (\d+) to (\d+|inf)$", text, re.MULTILINE)

@@ -12,6 +12,7 @@ MOST_PARAMETERS = 6
 LONGER: dict[str, str] = {}
 
 WIDER = {
+    "undertow.cli.forecast.forecast": "one parameter for each option of the command line",
     "undertow.cli.run.run": "one parameter for each option of the command line",
     "undertow.store.writer.observed": "one parameter for each column of the table it writes",
 }

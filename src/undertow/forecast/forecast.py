@@ -14,7 +14,7 @@ from undertow.errors import ForecastError
 from undertow.forecast.families import FAMILIES, Curve
 from undertow.forecast.history import FEWEST, History
 
-__all__ = ["Arrival", "Forecast", "Interval", "forecast"]
+__all__ = ["FARTHEST", "Arrival", "Forecast", "Gain", "Interval", "forecast"]
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +32,9 @@ UNLIKE = 0.02
 
 LEAST = 1e-12
 """What a foretold loss is kept above where losses are positive."""
+
+LATE = 3
+"""Points of the curve that say where it stands."""
 
 TAILS = 4.0
 """Degrees of freedom of the errors: heavier tails than the normal's."""
@@ -63,6 +66,19 @@ class Arrival:
 
     probability: float
     steps: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What going on brings.
+
+    Attributes:
+        fall: By how much the loss falls, in units of the loss; below 0 where it rises.
+        probability: That it falls at all.
+    """
+
+    fall: Interval
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -110,12 +126,12 @@ class Forecast:
         steps = Interval(*_quantiles(reached, weights, _sides(confidence)))
         return Arrival(float(weights[np.isfinite(reached)].sum()), steps)
 
-    def gain(self, until: float, confidence: float = 0.9) -> Interval:
-        """By how much the loss falls from now until a step, in units of the loss; what stopping now would lose."""
+    def gain(self, until: float, confidence: float = 0.9) -> Gain:
+        """By how much the loss falls from now until a step: what stopping now would lose."""
         self._refuse(until)
         values, weights = self._futures(np.array([until]))
-        now = self.history.level[-1]
-        return Interval(*_quantiles(now - values[:, 0], weights, _sides(confidence)))
+        falls = self.history.level[-1] - values[:, 0]
+        return Gain(Interval(*_quantiles(falls, weights, _sides(confidence))), float(weights[falls > 0].sum()))
 
     def _refuse(self, step: float) -> None:
         if not self.history.count < step <= FARTHEST * self.history.count:
@@ -170,7 +186,18 @@ def forecast(losses: ArrayLike | History) -> Forecast:
 def _fitted(history: History) -> tuple[Curve, ...]:
     time = history.time / history.count
     error = np.hypot(history.error, UNLIKE * np.abs(history.level)) + LEAST
-    return tuple(family.fit(time, history.level, error, history.positive) for family in FAMILIES)
+    curves = (family.fit(time, history.level, error, history.positive) for family in FAMILIES)
+    return tuple(_anchored(curve, history) for curve in curves)
+
+
+def _anchored(curve: Curve, history: History) -> Curve:
+    """The curve, moved to where the loss stands."""
+    fitted, stands = curve(history.time[-LATE:] / history.count), history.level[-LATE:]
+    if history.positive:
+        ratio = float(np.exp(np.log(stands / np.maximum(fitted, LEAST)).mean()))
+        return lambda at: ratio * curve(at)
+    off = float((stands - fitted).mean())
+    return lambda at: curve(at) + off
 
 
 def _backtests(history: History) -> Iterator[list[float]]:

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.diagnose.outcome import main_site
 from undertow.errors import ForecastError
-from undertow.forecast.forecast import FARTHEST, Forecast, Interval, forecast
+from undertow.forecast.forecast import FARTHEST, Forecast, Gain, Interval, forecast
 from undertow.store import Run
 
 __all__ = ["Outlook", "Reach", "outlook"]
 
 RECENT = 200
-"""Losses whose median distance in time is the pace."""
+"""A run is over for forecasting when none of its last losses, this many, is a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Outlook:
         forecast: Of the loss, counted in losses.
         steps: Optimizer steps made so far.
         losses_per_step: More than 1 where gradients are accumulated.
-        seconds_per_loss: The present pace, the median of late ones.
+        seconds_per_loss: The pace over the later half of the run, pauses for evaluation and the like included.
         elapsed: Seconds from the start of the run to its last loss.
     """
 
@@ -56,12 +57,22 @@ class Outlook:
     elapsed: float
 
     @property
+    def seconds_per_step(self) -> float:
+        """The present pace, in seconds an optimizer step."""
+        return self.seconds_per_loss * self.losses_per_step
+
+    @property
     def farthest(self) -> int:
         """The last optimizer step of which anything is said."""
         return int(FARTHEST * self.steps)
 
     def at(self, step: float, confidence: float = 0.9) -> Interval:
-        """The loss about an optimizer step to come."""
+        """The loss about an optimizer step to come.
+
+        Raises:
+            ForecastError: It is past, or farther than anything can be said of.
+        """
+        self._refuse(step)
         return self.forecast.at(step * self.losses_per_step, confidence)
 
     def reach(self, target: float, price: float = 0.0, confidence: float = 0.9) -> Reach:
@@ -83,24 +94,44 @@ class Outlook:
     def probability(self, target: float, hours: float) -> float:
         """The probability that the loss has come down to `target` within so many hours from the start of the run.
 
+        Of a deadline farther away than ten times the steps made, it is the probability within these: a lower bound.
+
         Raises:
-            ForecastError: That time is past, or farther than anything can be said of.
+            ForecastError: That time is past, or the run has no pace.
         """
         if self.seconds_per_loss <= 0:
             raise ForecastError("this run has no pace: its losses carry no times\n  Ask in steps, with `forecast`.")
-        left = (hours * 3600 - self.elapsed) / self.seconds_per_loss
-        return self.forecast.probability(target, self.forecast.history.count + left)
+        count = self.forecast.history.count
+        losses = count + (hours * 3600 - self.elapsed) / self.seconds_per_loss
+        if losses <= count:
+            raise ForecastError(
+                f"{hours:g} hours from its start, this run was already as far as it is now\n"
+                f"  It has taken {self.elapsed / 3600:.3g} hours so far; ask for a later time."
+            )
+        return self.forecast.probability(target, min(losses, FARTHEST * count))
 
-    def gain(self, step: float, confidence: float = 0.9) -> Interval:
-        """By how much the loss falls from now until an optimizer step: what stopping now would lose."""
+    def gain(self, step: float, confidence: float = 0.9) -> Gain:
+        """By how much the loss falls from now until an optimizer step: what stopping now would lose.
+
+        Raises:
+            ForecastError: It is past, or farther than anything can be said of.
+        """
+        self._refuse(step)
         return self.forecast.gain(step * self.losses_per_step, confidence)
+
+    def _refuse(self, step: float) -> None:
+        if not self.steps < step <= self.farthest:
+            raise ForecastError(
+                f"step {step:,.0f} cannot be forecast after {self.steps:,} steps\n"
+                f"  A forecast reaches from now to step {self.farthest:,}, {FARTHEST:g} times as far."
+            )
 
 
 def outlook(run: Run) -> Outlook:
     """The outlook of a run, by the losses of the place that started most of its late backward passes.
 
     Raises:
-        ForecastError: The run holds too few losses.
+        ForecastError: The run holds too few losses, or its last ones are no numbers.
     """
     site = main_site(run)
     if site is None:
@@ -108,15 +139,22 @@ def outlook(run: Run) -> Outlook:
             f"{run.folder} holds no losses\n  Nothing was trained in it, so there is nothing to foretell."
         )
     losses = run.losses[site]
+    if not np.isfinite(losses.values[-RECENT:]).any():
+        raise ForecastError("the loss is no longer a number\n  `undertow report` says where that began.")
     steps = int(losses.steps[-1]) + 1
     return Outlook(
         forecast=forecast(losses.values),
         steps=steps,
         losses_per_step=len(losses.values) / steps,
-        seconds_per_loss=float(np.median(np.diff(losses.seconds[-RECENT:]))),
+        seconds_per_loss=_pace(losses.seconds),
         elapsed=float(losses.seconds[-1]),
     )
 
 
 def _each(interval: Interval, change: Callable[[float], float]) -> Interval:
     return Interval(change(interval.low), change(interval.middle), change(interval.high))
+
+
+def _pace(seconds: NDArray[np.float64]) -> float:
+    late = seconds[len(seconds) // 2 :]
+    return float((late[-1] - late[0]) / max(len(late) - 1, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.finding import Review
 from undertow.show.blocks import Figure
 from undertow.show.moments import Moment, used_at
+from undertow.show.traces import across, axis, distinct, finite, line, log_axis, names_axis, positive, thinned
 from undertow.show.words import short_operation
 from undertow.store.records import Activation, Pass, Updates
 from undertow.store.run import Run
@@ -19,7 +20,6 @@ from undertow.store.run import Run
 __all__ = ["activations", "depth", "gradients", "losses", "ratios"]
 
 MOST_LINES = 40
-MOST_POINTS = 1500
 MOST_LAYERS = 40
 USUAL = 1e-3
 BAND = (3e-4, 3e-3)
@@ -32,14 +32,14 @@ def losses(run: Run, review: Review) -> Iterator[Figure]:
     """The loss over the run, with what guessing would cost."""
     traces: list[dict[str, Any]] = []
     for site, seen in run.losses.items():
-        steps, values = _thinned(seen.steps, seen.values)
+        steps, values = thinned(seen.steps, seen.values)
         name = run.sites[site].source if site < len(run.sites) else f"site {site}"
         colour = LOSSES[site % len(LOSSES)]
-        traces.append(_line(steps, values, name, colour, width=1.6 if len(steps) < 400 else 1))
-    layout: dict[str, Any] = {"xaxis": _axis("optimizer step"), "yaxis": _axis("loss"), "showlegend": len(traces) > 1}
+        traces.append(line(steps, values, name, colour, width=1.6 if len(steps) < 400 else 1))
+    layout: dict[str, Any] = {"xaxis": axis("optimizer step"), "yaxis": axis("loss"), "showlegend": len(traces) > 1}
     note = "What training is meant to bring down, at every step."
     if math.isfinite(review.outcome.chance):
-        layout |= _across(review.outcome.chance, "chance")
+        layout |= across(review.outcome.chance, "chance")
         note += " The dashed line is chance: the loss of a network that ignores its input."
     broken = sorted(int(step) for seen in run.losses.values() for step in seen.steps[~np.isfinite(seen.values)])
     if broken:
@@ -55,12 +55,12 @@ def depth(run: Run) -> Iterator[Figure]:
         return
     names = [run.parameters[number].name for number in weights]
     chosen = list(_spread(run.updates, 4))
-    table = _positive(np.array([update.weight[weights] * update.gradient[weights] for _, update in chosen]))
+    table = positive(np.array([update.weight[weights] * update.gradient[weights] for _, update in chosen]))
     if not np.isfinite(table).any():
         return
     mode = {"mode": "lines+markers", "marker": {"size": 5}} if len(weights) <= MOST_LINES else {}
     traces = [
-        _line(names, sizes, f"step {update.step:,}", f"@depth:{0.12 + 0.76 * part:.3f}", width=2) | mode
+        line(names, sizes, f"step {update.step:,}", f"@depth:{0.12 + 0.76 * part:.3f}", width=2) | mode
         for (part, update), sizes in zip(chosen, table, strict=True)
     ]
     yield Figure(
@@ -69,8 +69,8 @@ def depth(run: Run) -> Iterator[Figure]:
         "whole weight, whatever its scale. A straight fall towards the input is a gradient that vanishes.",
         traces,
         {
-            "xaxis": _names_axis("weights, from the input to the loss", names),
-            "yaxis": _log_axis("‖gradient‖ · ‖weight‖", table),
+            "xaxis": names_axis("weights, from the input to the loss", names),
+            "yaxis": log_axis("‖gradient‖ · ‖weight‖", table),
         },
         height=380,
     )
@@ -113,7 +113,7 @@ def activations(shown: Sequence[Moment]) -> Iterator[Figure]:
     if moment is None:
         return
     seen = list(moment.seen.activations)[:MOST_LAYERS]
-    names = _distinct([_activation_name(moment.seen, activation) for activation in seen])
+    names = distinct([_activation_name(moment.seen, activation) for activation in seen])
     dead = [100 * float(np.mean(activation.flat)) if activation.units else 0.0 for activation in seen]
     flat = [100 * activation.flat_share for activation in seen]
     bars = [("units without slope on any input", dead, "@loss"), ("entries with next to no slope", flat, "@soft")]
@@ -123,7 +123,7 @@ def activations(shown: Sequence[Moment]) -> Iterator[Figure]:
         f"At step {moment.seen.step:,}. Where an activation has no slope, no gradient passes: a unit without slope on "
         f"any input is dead; an entry with next to none is saturated, or switched off for that input.{more}",
         [
-            {"type": "bar", "orientation": "h", "y": names, "x": _finite(x), "name": n, "marker": {"color": c}}
+            {"type": "bar", "orientation": "h", "y": names, "x": finite(x), "name": n, "marker": {"color": c}}
             for n, x, c in bars
         ],
         {
@@ -148,22 +148,20 @@ def _over_steps(
     if not weights or not run.updates:
         return
     steps = [update.step for update in run.updates]
-    table = _positive(np.array([size(update) for update in run.updates]))
+    table = positive(np.array([size(update) for update in run.updates]))
     if not np.isfinite(table[:, weights]).any():
         return
     chosen = list(_spread(weights, MOST_LINES))
     traces = [
-        _line(
-            *_thinned(np.array(steps), table[:, number]), run.parameters[number].name, f"@depth:{part:.3f}", width=1.4
-        )
+        line(*thinned(np.array(steps), table[:, number]), run.parameters[number].name, f"@depth:{part:.3f}", width=1.4)
         for part, number in chosen
     ]
     if len(steps) == 1:
         traces = [trace | {"mode": "markers"} for trace in traces]
     shown = f" {len(chosen)} of {len(weights)} weights are drawn." if len(chosen) < len(weights) else ""
     axes = {
-        "xaxis": _axis("optimizer step"),
-        "yaxis": _log_axis(unit, table[:, weights]),
+        "xaxis": axis("optimizer step"),
+        "yaxis": log_axis(unit, table[:, weights]),
         "showlegend": False,
         "meta": {"depth": True},
     }
@@ -186,79 +184,3 @@ def _spread(items: Sequence[T], most: int) -> Iterator[tuple[float, T]]:
     for place in range(count):
         part = place / (count - 1) if count > 1 else 0.0
         yield part, items[round(part * (len(items) - 1))]
-
-
-def _thinned(steps: NDArray[Any], values: Floats) -> tuple[list[int], Floats]:
-    """At most so many points: the lowest and the highest of each stretch, so that no spike is lost."""
-    if len(steps) <= MOST_POINTS:
-        return [int(step) for step in steps], values
-    kept: list[int] = []
-    for stretch in np.array_split(np.arange(len(steps)), MOST_POINTS // 2):
-        known = np.nan_to_num(values[stretch], nan=0.0)
-        kept += sorted({int(stretch[known.argmin()]), int(stretch[known.argmax()])})
-    return [int(steps[place]) for place in kept], values[kept]
-
-
-def _line(x: Sequence[Any], y: Iterable[float], name: str, colour: str, width: float) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": _finite(y),
-        "name": name,
-        "line": {"color": colour, "width": width},
-    }
-
-
-def _positive(sizes: Floats) -> Floats:
-    """An exact zero has no place on a logarithmic axis: it becomes a gap."""
-    return np.where(sizes > 0, sizes, np.nan)
-
-
-def _finite(values: Iterable[float]) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in values]
-
-
-def _axis(title: str) -> dict[str, Any]:
-    return {"title": {"text": title}}
-
-
-def _log_axis(title: str, sizes: Floats) -> dict[str, Any]:
-    """Marked at powers of ten, as many as can be read."""
-    known = sizes[np.isfinite(sizes)]
-    decades = float(np.log10(known.max() / known.min())) if known.size else 1.0
-    steps = {"dtick": math.ceil(decades / 7)} if decades >= 2 else {}
-    return _axis(title) | {"type": "log", "exponentformat": "power"} | steps
-
-
-def _names_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
-    return {
-        "title": {"text": title},
-        "type": "category",
-        "showticklabels": len(names) <= MOST_LINES,
-        "automargin": True,
-    }
-
-
-def _across(level: float, words: str) -> dict[str, Any]:
-    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level}
-    label = {
-        "xref": "paper",
-        "x": 1,
-        "xanchor": "right",
-        "y": level,
-        "yanchor": "bottom",
-        "text": words,
-        "showarrow": False,
-    }
-    return {"shapes": [line | {"line": {"dash": "dash", "width": 1.2, "color": "@muted"}}], "annotations": [label]}
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Names of a category axis must differ: a name met again is numbered."""
-    met: dict[str, int] = {}
-    found = []
-    for name in names:
-        met[name] = met.get(name, 0) + 1
-        found.append(name if met[name] == 1 else f"{name} ({met[name]})")
-    return found

@@ -12,6 +12,7 @@ from undertow.show.blocks import Block, Decades, Facts, Listing, Table, Text
 from undertow.show.flowmap import flow_map
 from undertow.show.judgement import account, judgement
 from undertow.show.moments import Moment, moments
+from undertow.show.outlook import fan
 from undertow.show.words import clock, duration, number, plain
 from undertow.store.records import OptimizerState, Parameter, Updates
 from undertow.store.run import Run
@@ -79,6 +80,7 @@ def _flow(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
 
 def _drawn(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
     yield from figures.losses(run, review)
+    yield from fan(run)
     yield from figures.depth(run)
     yield from figures.gradients(run)
     yield from figures.ratios(run)

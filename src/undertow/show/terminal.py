@@ -16,12 +16,14 @@ from rich.table import Table as Grid
 from rich.text import Text as Line
 
 from undertow.diagnose.finding import Review
+from undertow.forecast import Outlook
 from undertow.show.blocks import Bars, Block, Decades, Facts, Listing, Text, Verdict
 from undertow.show.judgement import judgement
+from undertow.show.outlook import Question, prospects
 from undertow.show.words import clock, decades, duration
 from undertow.store.run import Run
 
-__all__ = ["explain_page", "print_review", "runs_table"]
+__all__ = ["explain_page", "outlook_screen", "print_review", "runs_table"]
 
 COLOURS = {"sick": "red", "healthy": "green", "undecided": "yellow", "not-applicable": "blue"}
 SIGNS = {"sick": "✗", "healthy": "✓", "undecided": "?", "not-applicable": "–"}
@@ -34,6 +36,11 @@ def print_review(run: Run, review: Review, console: Console) -> None:
     for block in judgement(run, review):
         console.print(RENDERERS[type(block)](block))
     console.print(Line.assemble((_whereabouts(run), "dim")), soft_wrap=True)
+
+
+def outlook_screen(seen: Outlook, question: Question) -> RenderableType:
+    """Where a run is going, and what was asked of it."""
+    return Group(*[RENDERERS[type(block)](block) for block in prospects(seen, question)])
 
 
 def _whereabouts(run: Run) -> str:
@@ -67,14 +74,18 @@ def _facts(block: Facts) -> RenderableType:
     grid.add_column(overflow="fold")
     for name, value in block.rows:
         grid.add_row(Line(name), Line(value))
-    return _headed(block, [grid])
+    return _headed(block, [*_noted(block), grid])
+
+
+def _noted(block: Block) -> list[RenderableType]:
+    return [Line(block.note, style="dim")] if block.note else []
 
 
 def _listing(block: Listing) -> RenderableType:
     lines = [Line.assemble((f"{label}  " if label else "", "bold"), words) for label, words in block.items[:MOST_ITEMS]]
     if len(block.items) > MOST_ITEMS:
         lines.append(Line(f"and {len(block.items) - MOST_ITEMS} more, in the report", style="dim"))
-    return _headed(block, ([Line(block.note, style="dim")] if block.note else []) + lines)
+    return _headed(block, [*_noted(block), *lines])
 
 
 def _decades(block: Decades) -> RenderableType:

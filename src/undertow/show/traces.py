@@ -1,0 +1,92 @@
+"""What Plotly figures are made of: lines and axes, as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["across", "axis", "distinct", "finite", "line", "log_axis", "names_axis", "positive", "thinned"]
+
+MOST_POINTS = 1500
+MOST_NAMES = 40
+Floats = NDArray[np.float64]
+
+
+def thinned(steps: NDArray[Any], values: Floats) -> tuple[list[int], Floats]:
+    """At most so many points: the lowest and the highest of each stretch, so that no spike is lost."""
+    if len(steps) <= MOST_POINTS:
+        return [int(step) for step in steps], values
+    kept: list[int] = []
+    for stretch in np.array_split(np.arange(len(steps)), MOST_POINTS // 2):
+        known = np.nan_to_num(values[stretch], nan=0.0)
+        kept += sorted({int(stretch[known.argmin()]), int(stretch[known.argmax()])})
+    return [int(steps[place]) for place in kept], values[kept]
+
+
+def line(x: Sequence[Any], y: Iterable[float], name: str, colour: str, width: float) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": finite(y),
+        "name": name,
+        "line": {"color": colour, "width": width},
+    }
+
+
+def positive(sizes: Floats) -> Floats:
+    """An exact zero has no place on a logarithmic axis: it becomes a gap."""
+    return np.where(sizes > 0, sizes, np.nan)
+
+
+def finite(values: Iterable[float]) -> list[float | None]:
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def axis(title: str) -> dict[str, Any]:
+    return {"title": {"text": title}}
+
+
+def log_axis(title: str, sizes: Floats) -> dict[str, Any]:
+    """Marked at powers of ten, as many as can be read; at 1, 2 and 5 too where there are few."""
+    known = sizes[np.isfinite(sizes)]
+    decades = float(np.log10(known.max() / known.min())) if known.size else 1.0
+    marks = {"dtick": math.ceil(decades / 7)} if decades >= 2 else {"dtick": "D2", "tickformat": "~g"}
+    return axis(title) | {"type": "log", "exponentformat": "power"} | marks
+
+
+def names_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "title": {"text": title},
+        "type": "category",
+        "showticklabels": len(names) <= MOST_NAMES,
+        "automargin": True,
+    }
+
+
+def across(level: float, words: str) -> dict[str, Any]:
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level}
+    label = {
+        "xref": "paper",
+        "x": 1,
+        "xanchor": "right",
+        "y": level,
+        "yanchor": "bottom",
+        "text": words,
+        "showarrow": False,
+    }
+    return {"shapes": [line | {"line": {"dash": "dash", "width": 1.2, "color": "@muted"}}], "annotations": [label]}
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names of a category axis must differ: a name met again is numbered."""
+    met: dict[str, int] = {}
+    found = []
+    for name in names:
+        met[name] = met.get(name, 0) + 1
+        found.append(name if met[name] == 1 else f"{name} ({met[name]})")
+    return found

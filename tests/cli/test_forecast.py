@@ -1,0 +1,77 @@
+"""`undertow forecast`, and the fan of the report."""
+
+import sys
+
+import pytest
+
+from tests.forecast.test_outlook import stored
+from undertow import cli
+from undertow.show.outlook import fan
+from undertow.store import Run
+from undertow.store.writer import Writer
+
+LOSSES = [0.2 + 3 * n**-0.5 for n in range(1, 401)]
+
+
+def call(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["undertow", "forecast", *words])
+    with pytest.raises(SystemExit) as leaving:
+        cli.main()
+    return int(leaving.value.code or 0)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return str(stored(tmp_path / "run", LOSSES).folder)
+
+
+def test_the_loss_to_come_and_what_going_on_brings_are_told(run, monkeypatch, capsys):
+    assert call(monkeypatch, run, "--until", "250") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "at step 250" in told
+    assert "Going on to step 250 would bring the loss down by" in told
+
+
+def test_a_target_is_told_in_steps_time_and_money_and_held_against_a_deadline(run, monkeypatch, capsys):
+    assert call(monkeypatch, run, "--target", "0.3", "--price", "10", "--by", "0.2") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for words in ("a loss of 0.3", "at step", "after", "at a cost of", "by 12 min 0 s", "probability of"):
+        assert words in told
+
+
+@pytest.mark.parametrize("words", [("--price", "3"), ("--by", "1")])
+def test_a_price_or_deadline_without_a_target_is_refused(words, run, monkeypatch, capsys):
+    assert call(monkeypatch, run, *words) == 2
+    assert "--target" in capsys.readouterr().err
+
+
+def test_what_cannot_be_forecast_is_refused_with_what_can(run, monkeypatch, capsys):
+    assert call(monkeypatch, run, "--until", "5000") == 1
+    assert "from now to step 1,000" in capsys.readouterr().err
+
+
+def test_a_run_is_followed_until_it_ends(tmp_path, monkeypatch, capsys):
+    writer = Writer(tmp_path / "run")
+    writer.sites(["train.py:1"])
+    writer.losses([(i, 0, loss, 0.1 * i) for i, loss in enumerate(LOSSES[:200])])
+    writer.meta(state="running")
+
+    def end(seconds):
+        writer.losses([(i, 0, LOSSES[i], 0.1 * i) for i in range(200, 400)])
+        writer.meta(state="finished")
+
+    monkeypatch.setattr("undertow.cli.forecast.time.sleep", end)
+    assert call(monkeypatch, str(tmp_path / "run"), "--follow") == 0
+    writer.close()
+    assert "at step 400" in capsys.readouterr().out
+
+
+def test_the_fan_of_the_report_goes_on_where_the_loss_stands(run):
+    (figure,) = fan(Run(run))
+    *_, behind, ahead = figure.data
+    assert ahead["x"][0] == pytest.approx(behind["x"][-1], rel=0.05)
+    assert ahead["y"][0] == pytest.approx(behind["y"][-1], rel=0.05)
+
+
+def test_a_run_too_short_to_forecast_has_no_fan(tmp_path):
+    assert not list(fan(stored(tmp_path / "short", [1.0] * 10)))
