@@ -15,7 +15,7 @@ help:
 	@echo 'make test   run the tests'
 	@echo 'make lint   check style, format and types'
 	@echo 'make bench  measure what sweeping and observing cost'
-	@echo 'make docs   write docs/diagnoses/ anew from the table of diagnoses'
+	@echo 'make docs   write docs/diagnoses/ anew from the table of diagnoses, and docs/coverage.md'
 	@echo 'make clean  remove the environment and all caches'
 
 demo: .venv/installed
@@ -46,7 +46,7 @@ bench: .venv/installed
 	done
 
 docs: .venv/installed
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 constraints: .venv/checkers
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.new

@@ -1,7 +1,8 @@
-"""Write docs/diagnoses/ from the table of diagnoses: one page a code, and an index."""
+"""Write docs/diagnoses/ from the table of diagnoses (one page a code, and an index), and docs/coverage.md from runs."""
 
 from pathlib import Path
 
+from docs import coverage
 from undertow.diagnose import review  # noqa: F401  (it fills the table)
 from undertow.diagnose.table import DIAGNOSES, Diagnosis
 
@@ -45,6 +46,7 @@ def main() -> None:
             old.unlink()
     for name, text in written.items():
         (FOLDER / name).write_text(text)
+    (FOLDER.parent / "coverage.md").write_text(coverage.page())
 
 
 if __name__ == "__main__":

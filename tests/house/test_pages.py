@@ -1,13 +1,13 @@
 """The pages say what is true: their code runs, their tables match the code, their links lead somewhere."""
 
 import re
-import runpy
 from dataclasses import fields
 
 import pytest
 import torch
 from torch import nn
 
+from docs import coverage, generate
 from undertow.diagnose import review  # noqa: F401  (it fills the table)
 from undertow.diagnose.finding import Finding, Outcome, Review, Symptom
 from undertow.diagnose.table import DIAGNOSES
@@ -59,11 +59,16 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_pages_of_the_diagnoses_are_what_make_docs_writes():
-    generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
+    generated = generate.pages()
     written = {path.name: path.read_text() for path in (ROOT / "docs" / "diagnoses").glob("*.md")}
     assert set(written) == set(generated)
     stale = [name for name in generated if written[name] != generated[name]]
     assert not stale, "run `make docs`"
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN:UserWarning")
+def test_the_page_of_what_is_covered_is_what_make_docs_writes():
+    assert (ROOT / "docs" / "coverage.md").read_text() == coverage.page(), "run `make docs`"
 
 
 def documented(page, heading):
