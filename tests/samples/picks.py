@@ -1,5 +1,6 @@
 """Samples of indexing and looking up."""
 
+import torch
 import torch.nn.functional as F
 
 from tests.samples.sample import M, Sample, integers, of
@@ -20,11 +21,13 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: x.index_select(0, integers(5, below=3)), (3, 4)),
         of(lambda x: x.index_select(-1, integers(5, below=3)), (2, 3)),
         of(lambda x: x.index_select(0, integers(1, below=1)), (1,)),
+        of(lambda x: x.index_select(0, torch.tensor(1)), (3, 4)),
     ],
     "GatherBackward0": [
         of(lambda x: x.gather(1, integers(3, 2, below=4)), (3, 4)),
         of(lambda x: x.gather(-1, integers(1, 3, below=4)), (3, 4)),
         of(lambda x: x.gather(0, integers(3, below=1)), (1,)),
+        of(lambda x: x.gather(0, torch.tensor(1)), (3,)),
     ],
     "MaskedSelectBackward0": [
         of(lambda x: x.masked_select(M), (3, 4)),

@@ -32,7 +32,7 @@ def index_select(node: Any) -> Local:
     if not source:
         return (Reshape(source, output_shape(node)),)
     before = (None,) * (signed(node._saved_dim) % len(source))
-    return (Index(source, output_shape(node), (*before, node._saved_index)),)
+    return (Index(source, output_shape(node), (*before, node._saved_index.reshape(-1))),)
 
 
 @derivative("GatherBackward0")
