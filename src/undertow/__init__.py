@@ -11,13 +11,16 @@ from undertow.engine.paths import Path, strongest_path
 from undertow.engine.per_sample import SampleNorms, per_sample_norms
 from undertow.engine.precision import Precision, precision
 from undertow.forecast import Forecast, Outlook, forecast, outlook
+from undertow.noise import GradientNoise, NoiseOfBatch, gradient_noise
 from undertow.store import Run
 
 __all__ = [
     "CALCULUS",
     "Flow",
     "Forecast",
+    "GradientNoise",
     "Graph",
+    "NoiseOfBatch",
     "Observation",
     "Outlook",
     "Path",
@@ -29,6 +32,7 @@ __all__ = [
     "backward",
     "derivative",
     "forecast",
+    "gradient_noise",
     "observe",
     "outlook",
     "per_sample_norms",

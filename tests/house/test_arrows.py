@@ -10,6 +10,7 @@ from .root import MODULES, PACKAGE, dotted
 LAYERS = {
     "undertow.errors": (),
     "undertow.engine": ("undertow.errors", "torch"),
+    "undertow.noise": ("undertow.engine", "undertow.errors", "torch"),
     "undertow.store": ("undertow.engine", "undertow.errors", "numpy"),
     "undertow.observe": ("undertow.engine", "undertow.store", "undertow.errors", "torch", "numpy"),
     "undertow.diagnose": (
