@@ -1,6 +1,7 @@
 """Backpropagation as a program you can see, and why a network does not learn."""
 
 from undertow.api import Observation, observe
+from undertow.compare import Comparison, compare
 from undertow.diagnose import Review, review
 from undertow.engine.backward import backward
 from undertow.engine.calculus import CALCULUS, derivative
@@ -16,6 +17,7 @@ from undertow.store import Run
 
 __all__ = [
     "CALCULUS",
+    "Comparison",
     "Flow",
     "Forecast",
     "GradientNoise",
@@ -30,6 +32,7 @@ __all__ = [
     "SampleNorms",
     "Swept",
     "backward",
+    "compare",
     "derivative",
     "forecast",
     "gradient_noise",

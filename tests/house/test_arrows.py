@@ -23,7 +23,9 @@ LAYERS = {
         "scipy",
     ),
     "undertow.forecast": ("undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy", "scipy"),
+    "undertow.compare": ("undertow.diagnose", "undertow.store", "numpy"),
     "undertow.show": (
+        "undertow.compare",
         "undertow.diagnose",
         "undertow.forecast",
         "undertow.store",

@@ -1,7 +1,16 @@
 """Showing what was judged: on a terminal, and as a page."""
 
 from undertow.show.outlook import Question
-from undertow.show.page import write_report
-from undertow.show.terminal import explain_page, outlook_screen, print_review, runs_table
+from undertow.show.page import write_comparison, write_report
+from undertow.show.terminal import comparison_screen, explain_page, outlook_screen, print_review, runs_table
 
-__all__ = ["Question", "explain_page", "outlook_screen", "print_review", "runs_table", "write_report"]
+__all__ = [
+    "Question",
+    "comparison_screen",
+    "explain_page",
+    "outlook_screen",
+    "print_review",
+    "runs_table",
+    "write_comparison",
+    "write_report",
+]

@@ -54,9 +54,14 @@ class Facts(Block):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Block):
-    """Things of the same kind, each with a short label and a sentence."""
+    """Things of the same kind, each with a short label and a sentence.
+
+    Attributes:
+        brief: How many of them a screen shows; a page shows all.
+    """
 
     items: tuple[tuple[str, str], ...] = ()
+    brief: int = 4
 
 
 @dataclass(frozen=True, slots=True)

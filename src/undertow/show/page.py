@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -11,13 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
+from undertow.compare import Comparison
 from undertow.diagnose.finding import Review
 from undertow.show.blocks import Bars, Block, Figure
+from undertow.show.comparison import beside
 from undertow.show.report import judged, pictures
 from undertow.show.words import TERMS, decades, distance
 from undertow.store.run import Run
 
-__all__ = ["write_report"]
+__all__ = ["write_comparison", "write_page", "write_report"]
 
 STYLES = ("page.css", "flowmap.css")
 SCRIPTS = ("theme.js", "fold.js", "lanes.js", "flowmap.js")
@@ -26,28 +29,42 @@ SCRIPTS = ("theme.js", "fold.js", "lanes.js", "flowmap.js")
 def write_report(run: Run, review: Review, path: str | Path) -> Path:
     """Write the report of a run as one HTML file that needs no network, and return where it is.
 
-    Whoever reads it meanwhile finds the old page or the new one, whole.
+    Raises:
+        OSError: The file cannot be written.
+    """
+    verdict, *grounds = judged(run, review)
+    return write_page(run.name, verdict, grounds, pictures(run, review), path)
+
+
+def write_comparison(seen: Comparison, path: str | Path) -> Path:
+    """Write a comparison of two runs as one HTML file that needs no network, and return where it is.
 
     Raises:
         OSError: The file cannot be written.
     """
+    top, *blocks = beside(seen)
+    return write_page(f"{seen.left.name} and {seen.right.name}", top, [], blocks, path)
+
+
+def write_page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block], path: str | Path) -> Path:
+    """Write blocks as a page: what comes first, its grounds, and all else.
+
+    Whoever reads the file meanwhile finds the old page or the new one, whole.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f"{target.name}.new")
-    fresh.write_text(_page(run, review), encoding="utf-8", errors="backslashreplace")
+    fresh.write_text(_page(name, top, grounds, shown), encoding="utf-8", errors="backslashreplace")
     return fresh.replace(target)
 
 
-def _page(run: Run, review: Review) -> str:
-    verdict, *grounds = judged(run, review)
-    shown = pictures(run, review)
+def _page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block]) -> str:
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            run=run,
-            review=review,
-            verdict=verdict,
+            name=name,
+            top=top,
             grounds=grounds,
             shown=shown,
             plotly=Markup(get_plotlyjs()) if any(isinstance(block, Figure) for block in shown) else "",

@@ -15,20 +15,21 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text as Line
 
+from undertow.compare import Comparison
 from undertow.diagnose.finding import Review
 from undertow.forecast import Outlook
 from undertow.show.blocks import Bars, Block, Decades, Facts, Listing, Text, Verdict
+from undertow.show.comparison import beside
 from undertow.show.judgement import judgement
 from undertow.show.outlook import Question, prospects
 from undertow.show.words import clock, decades, duration
 from undertow.store.run import Run
 
-__all__ = ["explain_page", "outlook_screen", "print_review", "runs_table"]
+__all__ = ["comparison_screen", "explain_page", "outlook_screen", "print_review", "runs_table"]
 
 COLOURS = {"sick": "red", "healthy": "green", "undecided": "yellow", "not-applicable": "blue"}
 SIGNS = {"sick": "✗", "healthy": "✓", "undecided": "?", "not-applicable": "–"}
 MOST_ROWS = 5
-MOST_ITEMS = 4
 
 
 def print_review(run: Run, review: Review, console: Console) -> None:
@@ -41,6 +42,11 @@ def print_review(run: Run, review: Review, console: Console) -> None:
 def outlook_screen(seen: Outlook, question: Question) -> RenderableType:
     """Where a run is going, and what was asked of it."""
     return Group(*[RENDERERS[type(block)](block) for block in prospects(seen, question)])
+
+
+def comparison_screen(seen: Comparison) -> RenderableType:
+    """What differs between two runs."""
+    return Group(*[RENDERERS[type(block)](block) for block in beside(seen) if type(block) in RENDERERS])
 
 
 def _whereabouts(run: Run) -> str:
@@ -82,9 +88,11 @@ def _noted(block: Block) -> list[RenderableType]:
 
 
 def _listing(block: Listing) -> RenderableType:
-    lines = [Line.assemble((f"{label}  " if label else "", "bold"), words) for label, words in block.items[:MOST_ITEMS]]
-    if len(block.items) > MOST_ITEMS:
-        lines.append(Line(f"and {len(block.items) - MOST_ITEMS} more, in the report", style="dim"))
+    lines = [
+        Line.assemble((f"{label}  " if label else "", "bold"), words) for label, words in block.items[: block.brief]
+    ]
+    if len(block.items) > block.brief:
+        lines.append(Line(f"and {len(block.items) - block.brief} more, in the report", style="dim"))
     return _headed(block, [*_noted(block), *lines])
 
 
