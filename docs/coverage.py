@@ -13,7 +13,7 @@ import undertow
 from tests.families import FAMILIES, LAYERS, LOSSES, Family
 from tests.families.fed import Fed
 from tests.samples import FILES
-from undertow.engine.graph import ACCUMULATE_GRAD
+from undertow.engine.reading import ACCUMULATE_GRAD
 
 FEW = 3
 """So many models or layers are named that meet an operation; of more, these, and how many there are besides."""

@@ -55,7 +55,9 @@ LAYERS = {
 WITHIN_THE_ENGINE = {
     "undertow.engine.maps": ("undertow.engine.maps", "torch"),
     "undertow.engine.calculus": ("undertow.engine.calculus", "undertow.engine.maps", "undertow.errors", "torch"),
-    "undertow.engine.graph": ("undertow.errors", "torch"),
+    "undertow.engine.reading": ("torch",),
+    "undertow.engine.graph": ("undertow.engine.reading", "undertow.errors", "torch"),
+    "undertow.engine.schedule": ("undertow.engine.graph", "torch"),
     "undertow.engine.flow": ("undertow.engine.graph", "undertow.engine.plan"),
 }
 """A new operation touches the calculus alone, and the graph and the flow are plain data."""

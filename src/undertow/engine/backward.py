@@ -21,7 +21,9 @@ from undertow.engine.graph_task import in_graph_task
 from undertow.engine.outset import SWEPT, leaf_names, refuse_second_pass, root_operations, seeds_of
 from undertow.engine.plan import Plan
 from undertow.engine.recorder import Recorder, norm, to_host
-from undertow.engine.sweep import sweep
+from undertow.engine.release import releasing
+from undertow.engine.schedule import Schedule
+from undertow.engine.sweep import Watcher, sweep
 from undertow.errors import GraphError, SweptOnceError
 
 __all__ = ["backward"]
@@ -74,7 +76,8 @@ def backward(
         _refuse_reentrant(graph)
     recorder = Recorder(Plan.of(graph, leaf_names(graph, model)))
     places = arrivals(graph, inputs)
-    borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), places, watcher=recorder, calculus=calculus))
+    watcher: Watcher = recorder if retain_graph else releasing(recorder, graph, Schedule.of(graph, places))
+    borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), places, watcher=watcher, calculus=calculus))
     if not retain_graph:
         for node in root_operations(graph):
             node.metadata[SWEPT] = True

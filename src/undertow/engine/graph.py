@@ -7,27 +7,19 @@ adds the contributions of many paths in PyTorch's own order.
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import methodcaller
 from types import MappingProxyType
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import Node as RawNode
 from torch.autograd.graph import get_gradient_edge
 
+from undertow.engine.reading import Outline, read
 from undertow.errors import GraphError
 
 __all__ = ["Edge", "Graph", "Operation", "Topology"]
-
-Targets = tuple[tuple[int, int] | None, ...]
-Space = tuple[tuple[int, ...], torch.dtype]
-
-ACCUMULATE_GRAD: Any = type(get_gradient_edge(torch.zeros((), requires_grad=True)).node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +106,17 @@ class Graph:
 
     Attributes:
         nodes: PyTorch's own nodes, in sweep order.
-        metadata: For each node, what tells shape, dtype and device of each of its outputs.
         spaces: For each node, shape and dtype of each of its outputs.
         edges: For each node, one entry per input: `(receiver, slot)`, or `None` where nothing flows.
         roots: `(node, slot)` of each output it was read from.
     """
 
-    def __init__(self, nodes: list[Any], edges: list[Targets], roots: list[tuple[int, int]]):
+    def __init__(self, nodes: list[Any], outline: Outline):
         self.nodes = nodes
-        self.metadata: list[Any] = []
-        self.spaces: list[tuple[Space, ...]] = []
-        for node in nodes:
-            outputs: Any = (node.variable,) if type(node) is ACCUMULATE_GRAD else node._input_metadata
-            self.metadata.append(outputs)
-            first = (tuple(outputs[0].shape), outputs[0].dtype)
-            # Nearly every operation has one output, and reading these is what a small net waits for.
-            rest = outputs[1:] if len(outputs) > 1 else ()
-            self.spaces.append((first, *((tuple(o.shape), o.dtype) for o in rest)) if rest else (first,))
-        self.edges = edges
-        self.roots = roots
+        self.edges = outline.edges
+        self.spaces = outline.spaces
+        self.roots = outline.roots
+        self._outline = outline
 
     @classmethod
     def read(cls, outputs: Tensor | Sequence[Tensor]) -> Graph:
@@ -150,20 +134,7 @@ class Graph:
     @classmethod
     def behind(cls, starts: Sequence[tuple[RawNode, int]]) -> Graph:
         """The graph behind some `(node, output)` pairs of PyTorch's."""
-        after = _reach([node for node, _ in starts])
-        nodes = sorted((node for node in after if after[node]), key=_recorded_at, reverse=True)
-        index = {node: i for i, node in enumerate(nodes)}
-        edges, in_order = _edges(nodes, index, after)
-        if not in_order:
-            nodes = _by_readiness(nodes, after)
-            index = {node: i for i, node in enumerate(nodes)}
-            edges, _ = _edges(nodes, index, after)
-        for node, _ in starts:
-            if node not in index:
-                index[node] = len(nodes)
-                nodes.append(node)
-                edges.append(())
-        return cls(nodes, edges, [(index[node], slot) for node, slot in starts])
+        return cls(*read(starts))
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -176,17 +147,16 @@ class Graph:
 
     def leaves(self) -> Iterator[tuple[int, Tensor]]:
         """Index and tensor of each leaf that a gradient would be accumulated into."""
-        for index, node in enumerate(self.nodes):
-            if type(node) is ACCUMULATE_GRAD:
-                yield index, node.variable
+        for index in self._outline.leaves:
+            yield index, self.nodes[index].variable
 
     def signature(self) -> int:
         """A number that two graphs share if they have the same operations, shapes, dtypes, edges and roots."""
-        return hash((*map(type, self.nodes), *self.edges, *self.roots, *self.spaces))
+        return self._outline.signature
 
     def structure(self) -> int:
         """A number that two graphs share if they have the same operations, edges and roots, of whatever shapes."""
-        return hash((*map(type, self.nodes), *self.edges, *self.roots))
+        return self._outline.structure
 
     def topology(self, leaf_names: Mapping[int, str] = MappingProxyType({})) -> Topology:
         """The graph as plain data, with names for some of its leaves by index."""
@@ -198,7 +168,7 @@ class Graph:
                 for position, target in enumerate(targets)
                 if target is not None
             ),
-            tuple(self.roots),
+            self.roots,
         )
 
     def _operation(self, index: int, leaf: str) -> Operation:
@@ -232,63 +202,3 @@ def _start(position: int, output: Tensor) -> tuple[RawNode, int]:
         )
     edge = get_gradient_edge(output)
     return edge.node, edge.output_nr
-
-
-def _reach(roots: list[Any]) -> dict[Any, Any]:
-    """What follows each node that can be reached; nothing, for leaves."""
-    after: dict[Any, Any] = {}
-    stack = [*roots]
-    while stack:
-        node = stack.pop()
-        if node not in after:
-            after[node] = following = node.next_functions
-            for fn, _ in following:
-                if fn is not None and fn not in after:
-                    stack.append(fn)
-    return after
-
-
-_recorded_at = methodcaller("_sequence_nr")
-
-
-def _edges(nodes: list[Any], index: dict[Any, int], after: dict[Any, Any]) -> tuple[list[Targets], bool]:
-    """Where each node sends to, and whether that is always further on. Leaves are appended as they are met."""
-    edges: list[Targets] = []
-    in_order = True
-    for i, node in enumerate([*nodes]):
-        targets: list[tuple[int, int] | None] = []
-        for fn, slot in after[node]:
-            if fn is None:
-                targets.append(None)
-                continue
-            receiver = index.get(fn)
-            if receiver is None:
-                receiver = index[fn] = len(nodes)
-                nodes.append(fn)
-            elif receiver <= i:
-                in_order = False
-            targets.append((receiver, slot))
-        edges.append(tuple(targets))
-    edges += [()] * (len(nodes) - len(edges))
-    return edges, in_order
-
-
-def _by_readiness(nodes: list[Any], after: dict[Any, Any]) -> list[Any]:
-    """In the order of PyTorch's own ready queue: of the nodes that wait for nothing, the latest recorded first.
-
-    In-place writes record anew what came before them, so that order of recording is not enough.
-    """
-    inner = [node for node in nodes if after[node]]
-    waiting = Counter(fn for node in inner for fn, _ in after[node] if fn is not None)
-    ready = [(-_recorded_at(node), i, node) for i, node in enumerate(inner) if not waiting[node]]
-    heapq.heapify(ready)
-    ordered = []
-    while ready:
-        node = heapq.heappop(ready)[2]
-        ordered.append(node)
-        for fn, _ in after[node]:
-            if fn is not None and after[fn]:
-                waiting[fn] -= 1
-                if not waiting[fn]:
-                    heapq.heappush(ready, (-_recorded_at(fn), len(inner) + len(ordered), fn))
-    return ordered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,7 +12,21 @@ __all__ = ["in_graph_task"]
 
 T = TypeVar("T")
 
-ONE = torch.ones(())
+ONE = torch.ones((), device="cpu")
+
+
+class Ticket(threading.local):
+    """What a thread hands to PyTorch's engine to be called back by it; made once, since that takes a while."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+        self.leaf = torch.zeros((), device="cpu", requires_grad=True)
+        waiting = self.waiting
+        # By the list and not by the ticket: deep nesting lets PyTorch go on in another thread, which has its own.
+        self.leaf.register_hook(lambda _: waiting.pop()())
+
+
+TICKET = Ticket()
 
 
 def in_graph_task(work: Callable[[], T]) -> T:
@@ -21,9 +36,13 @@ def in_graph_task(work: Callable[[], T]) -> T:
     `loss.backward()`, rather than once for each that is read.
     """
     results: list[T] = []
-    ticket = torch.zeros((), requires_grad=True)
-    ticket.register_hook(lambda _: results.append(work()))
+    depth = len(TICKET.waiting)
+    TICKET.waiting.append(lambda: results.append(work()))
     # What torch.autograd.backward calls after it has looked at its arguments, which takes longer than the call.
+    # Not for these inputs only: nodes that are called within would then have nothing to compute.
     engine: Any = torch.autograd.Variable._execution_engine
-    engine.run_backward((ticket,), (ONE,), False, False, (), allow_unreachable=True, accumulate_grad=True)
+    try:
+        engine.run_backward((TICKET.leaf,), (ONE,), False, False, (), allow_unreachable=True, accumulate_grad=True)
+    finally:
+        del TICKET.waiting[depth:]
     return results[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -20,6 +19,7 @@ from undertow.engine.maps import Identity
 from undertow.engine.maps.parts import Explicit, Parts
 from undertow.engine.maps.pulled import Masked, together
 from undertow.engine.places import Places
+from undertow.engine.reading import Outline
 from undertow.engine.sweep import sweep
 from undertow.errors import GraphError
 
@@ -135,10 +135,11 @@ def _leaves_early(graph: Graph) -> Graph:
     leaf = {index for index, _ in graph.leaves()}
     order = sorted(range(len(graph)), key=lambda i: (last.get(i, i) if i in leaf else i, i))
     place = {old: new for new, old in enumerate(order)}
-    moved = copy(graph)
-    moved.nodes, moved.spaces, moved.metadata = (
-        [kept[old] for old in order] for kept in (graph.nodes, graph.spaces, graph.metadata)
+    nodes = [graph.nodes[old] for old in order]
+    outline = Outline(
+        tuple(map(type, nodes)),
+        tuple(tuple(edge and (place[edge[0]], edge[1]) for edge in graph.edges[old]) for old in order),
+        tuple(graph.spaces[old] for old in order),
+        tuple((place[index], slot) for index, slot in graph.roots),
     )
-    moved.edges = [tuple(edge and (place[edge[0]], edge[1]) for edge in graph.edges[old]) for old in order]
-    moved.roots = [(place[index], slot) for index, slot in graph.roots]
-    return moved
+    return Graph(nodes, outline)

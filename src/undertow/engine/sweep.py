@@ -10,6 +10,7 @@ from undertow.engine.algebras import Algebra
 from undertow.engine.borrowed import refuse
 from undertow.engine.calculus import CALCULUS, Rule
 from undertow.engine.graph import Graph
+from undertow.engine.schedule import Schedule
 from undertow.errors import GraphFreedError
 
 __all__ = ["Watcher", "sweep"]
@@ -59,81 +60,61 @@ def sweep(
         MissingRuleError: The algebra cannot borrow, and met an operation without a rule.
     """
     borrowed: Counter[str] = Counter()
-    needed = graph.towards(arrivals)
-    pending: list[list[C | None] | None] = [None] * len(graph)
-    for (index, slot), seed in zip(graph.roots, seeds, strict=True):
-        _join(algebra, graph, pending, index, slot, seed)
-    for index, edges in enumerate(graph.edges):
-        if not needed[index]:
-            continue
-        cotangents, pending[index] = pending[index] or [None] * len(graph.spaces[index]), None
-        sent: list[C | None] = []
-        if edges:
-            sent = _pass_on(graph.nodes[index], cotangents, edges, algebra, calculus, borrowed)
-            _distribute(graph, algebra, edges, sent, needed, pending)
+    schedule = Schedule.of(graph, arrivals)
+    waiting = _begun(schedule, seeds, algebra)
+    carry, fit, add = _carrier(algebra, calculus, borrowed), algebra.fit, algebra.add
+    for index, name, places, wanted, unwanted, targets in schedule.steps:
+        cotangents = [waiting[place] for place in places]
+        for place in places:
+            waiting[place] = None
+        sent = carry(graph.nodes[index], name, cotangents, wanted) if wanted else []
+        for position in unwanted:
+            sent[position] = None
+        for position, place, shape, dtype in targets:
+            if (part := sent[position]) is not None:
+                sent[position] = part = fit(part, shape, dtype)
+                waiting[place] = part if (present := waiting[place]) is None else add(present, part)
         if watcher is not None and watcher.concerns[index]:
             watcher.saw(index, sent, cotangents)
         # A leaf takes over a gradient that nothing else holds, so nothing here may hold one.
         del sent
+        part = present = None
         if index in arrivals:
             arrivals[index](cotangents)
     return borrowed
 
 
-def _distribute(
-    graph: Graph,
-    algebra: Algebra[C],
-    edges: Sequence[tuple[int, int] | None],
-    sent: list[C | None],
-    needed: Sequence[bool],
-    pending: list[list[C | None] | None],
-) -> None:
-    """Bring each contribution into its receiver's space, and add it to what has arrived there."""
-    for position, edge in enumerate(edges):
-        part = sent[position]
-        if part is None:
-            continue
-        if edge is None or not needed[edge[0]]:
-            sent[position] = None
-            continue
-        receiver, slot = edge
-        sent[position] = part = algebra.fit(part, *graph.spaces[receiver][slot])
-        _join(algebra, graph, pending, receiver, slot, part)
+def _begun(schedule: Schedule, seeds: Sequence[C], algebra: Algebra[C]) -> list[C | None]:
+    """What waits at each output before the first operation is reached."""
+    waiting: list[C | None] = [None] * schedule.places
+    for place, seed in zip(schedule.roots, seeds, strict=True):
+        present = waiting[place]
+        waiting[place] = seed if present is None else algebra.add(present, seed)
+    return waiting
 
 
-def _join(
-    algebra: Algebra[C], graph: Graph, pending: list[list[C | None] | None], index: int, slot: int, arriving: C
-) -> None:
-    slots = pending[index]
-    if slots is None:
-        pending[index] = slots = [None] * len(graph.spaces[index])
-    present = slots[slot]
-    slots[slot] = arriving if present is None else algebra.add(present, arriving)
+def _carrier(
+    algebra: Algebra[C], calculus: Mapping[str, Rule], borrowed: Counter[str]
+) -> Callable[..., list[C | None]]:
+    """What gives one contribution per input of an operation: by its rule, or else borrowed."""
+    through, borrow, rule_of = algebra.through, algebra.borrow, calculus.get
 
+    def carry(node: Any, name: str, cotangents: list[C | None], wanted: Sequence[bool]) -> list[C | None]:
+        try:
+            if (rule := rule_of(name)) is not None:
+                sent = through(node, rule, cotangents, wanted)
+                if sent is not None:
+                    return [*sent]
+            borrowed[name] += 1
+            if (lent := borrow(node, cotangents)) is None:
+                refuse(node, algebra.name, calculus)
+            return [*lent]
+        except RuntimeError as error:
+            if "second time" not in str(error):
+                raise
+            raise _freed(name) from error
 
-def _pass_on(
-    node: Any,
-    cotangents: list[C | None],
-    edges: Sequence[tuple[int, int] | None],
-    algebra: Algebra[C],
-    calculus: Mapping[str, Rule],
-    borrowed: Counter[str],
-) -> list[C | None]:
-    """One contribution per input of an operation: by its rule, or else borrowed."""
-    name = type(node).__name__
-    try:
-        if (rule := calculus.get(name)) is not None:
-            sent = algebra.through(node, rule, cotangents, [edge is not None for edge in edges])
-            if sent is not None:
-                return [*sent]
-        borrowed[name] += 1
-        if (lent := algebra.borrow(node, cotangents)) is None:
-            refuse(node, algebra.name, calculus)
-        return [*lent]
-    except RuntimeError as error:
-        if "second time" not in str(error):
-            raise
-        raise _freed(name) from error
+    return carry
 
 
 def _freed(name: str) -> GraphFreedError:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from undertow.engine.graph import ACCUMULATE_GRAD, Graph
+from undertow.engine.graph import Graph
+from undertow.engine.reading import ACCUMULATE_GRAD
 from undertow.observe.probes import ENTRANCES
 from undertow.observe.roster import Roster
 from undertow.observe.saved import saved
@@ -42,7 +43,7 @@ def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Rost
 def _norms(graph: Graph) -> Iterator[BatchNorm]:
     for index, node in enumerate(graph.nodes):
         if type(node).__name__ in BATCH_NORMS and getattr(node, "_raw_saved_running_mean", None) is not None:
-            shape = graph.metadata[index][0].shape
+            shape, _ = graph.spaces[index][0]
             if saved(node, "running_mean") is not None:
                 training = bool(getattr(node, "_saved_training", True))
                 yield BatchNorm(index, training, math.prod(shape) // max(1, shape[1]))

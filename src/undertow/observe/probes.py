@@ -157,7 +157,7 @@ def _above(graph: Graph, leaves: set[int]) -> set[int]:
 
 
 def _softmax_size(graph: Graph, index: int) -> int:
-    shape = graph.metadata[index][0].shape
+    shape, _ = graph.spaces[index][0]
     dimension = graph.nodes[index]._saved_dim
     wrapped = dimension - (1 << 64) if dimension >= 1 << 63 else dimension
     return int(shape[wrapped]) if shape else 1

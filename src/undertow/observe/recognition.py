@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from undertow.engine.graph import ACCUMULATE_GRAD, Graph
+from undertow.engine.graph import Graph
+from undertow.engine.reading import ACCUMULATE_GRAD
 from undertow.observe.catalogue import Known
 
 __all__ = ["Met", "Recognition", "starts_of"]

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undertow.engine.graph import ACCUMULATE_GRAD
 from undertow.engine.plan import Plan
+from undertow.engine.reading import ACCUMULATE_GRAD
 from undertow.engine.recorder import norm, to_host
 from undertow.observe.guard import Guard
 

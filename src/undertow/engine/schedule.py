@@ -1,0 +1,110 @@
+"""What a sweep does at each operation of a graph, made out beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+
+from undertow.engine.graph import Graph
+
+__all__ = ["Schedule", "Step", "Target"]
+
+KEPT_SCHEDULES = 64
+
+LARGE = 1 << 18
+"""Bytes. To let go of less takes longer than it saves those who find the memory free."""
+
+_SCHEDULES: dict[Any, Schedule] = {}
+
+
+class Target(NamedTuple):
+    """Where one contribution goes: the output it belongs to, by its place among all outputs of the graph."""
+
+    position: int
+    place: int
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+class Step(NamedTuple):
+    """One operation of a sweep.
+
+    Attributes:
+        number: Which operation of the graph.
+        name: Its type.
+        places: Where the cotangents of its outputs wait.
+        wanted: For each input, whether its contribution leads anywhere.
+        unwanted: The inputs whose contributions lead nowhere.
+        targets: Where the others go.
+    """
+
+    number: int
+    name: str
+    places: range
+    wanted: tuple[bool, ...]
+    unwanted: tuple[int, ...]
+    targets: tuple[Target, ...]
+
+
+class Schedule:
+    """The steps of a sweep towards some operations of a graph. Graphs of one signature share it.
+
+    Attributes:
+        steps: The operations on a path to where the sweep goes, in order.
+        places: How many outputs the operations of the graph have together.
+        roots: The place of each output that the sweep starts from.
+        large: For each operation of the graph, whether its largest tensor is large.
+    """
+
+    def __init__(self, graph: Graph, destinations: Iterable[int]):
+        ends = [*accumulate(map(len, graph.spaces))]
+        self.places = ends[-1]
+        self._places = [range(end - len(spaces), end) for end, spaces in zip(ends, graph.spaces, strict=True)]
+        self.roots = [self._places[index][slot] for index, slot in graph.roots]
+        needed = graph.towards(destinations)
+        self.large = [_size(graph, index) >= LARGE for index in range(len(graph))]
+        self.steps = [self._step(graph, index, needed) for index in range(len(graph)) if needed[index]]
+
+    @classmethod
+    def of(cls, graph: Graph, destinations: Iterable[int]) -> Schedule:
+        """The schedule for a graph."""
+        key = (graph.signature(), *destinations)
+        if key not in _SCHEDULES:
+            while len(_SCHEDULES) >= KEPT_SCHEDULES:
+                _SCHEDULES.pop(next(iter(_SCHEDULES)))
+            _SCHEDULES[key] = cls(graph, destinations)
+        return _SCHEDULES[key]
+
+    def _step(self, graph: Graph, index: int, needed: list[bool]) -> Step:
+        edges = graph.edges[index]
+        wanted = tuple([edge is not None and needed[edge[0]] for edge in edges])
+        return Step(
+            index,
+            type(graph.nodes[index]).__name__,
+            self._places[index],
+            wanted,
+            tuple([position for position, want in enumerate(wanted) if not want]),
+            tuple(
+                [
+                    Target(position, self._places[edge[0]][edge[1]], *graph.spaces[edge[0]][edge[1]])
+                    for position, edge in enumerate(edges)
+                    if edge is not None and wanted[position]
+                ]
+            ),
+        )
+
+
+def _size(graph: Graph, index: int) -> int:
+    """Bytes of the largest of an operation's outputs and inputs, weights left out."""
+    inputs = [edge for edge in graph.edges[index] if edge is not None and not _is_weight(graph, edge[0])]
+    spaces = [*graph.spaces[index], *(graph.spaces[sender][slot] for sender, slot in inputs)]
+    return max(prod(shape) * dtype.itemsize for shape, dtype in spaces)
+
+
+def _is_weight(graph: Graph, index: int) -> bool:
+    """Whether an operation is a leaf, or a view or the like of leaves."""
+    return all(edge is None or not graph.edges[edge[0]] for edge in graph.edges[index])
