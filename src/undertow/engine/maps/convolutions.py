@@ -109,6 +109,14 @@ class ConvolveKernel(LinearMap):
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.geometry.pull(cotangent, self.image, cotangent.new_empty(self.source), 1)
 
+    def pull_by_image(self, cotangent: Tensor, start: int, stop: int) -> Tensor:
+        """What some of the images bring, one by one: (images, *source)."""
+        images, first, *others = stop - start, *self.source
+        apart = replace(self.geometry, groups=images * self.geometry.groups)  # each image a group of channels
+        beside, image = (each[start:stop].reshape(1, -1, *each.shape[2:]) for each in (cotangent, self.image))
+        kernels = apart.pull(beside, image, cotangent.new_empty(images * first, *others), 1)
+        return kernels.reshape(images, *self.source)
+
     @property
     def multiplies(self) -> bool:
         return True

@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from undertow.engine.maps.batch import Batch, Shape
-from undertow.engine.maps.parts import Outer, Parts, Pullable
+from undertow.engine.maps.parts import Outer, Parts, Pullable, written_squares
 
 __all__ = ["Correlated", "Motion"]
 
 WRITTEN = 2**20
 """Entries of windows that are in hand at once, or one example's."""
+
+
+class OfKernel(Pullable, Protocol):
+    """A map whose pull adds up what each image brings, and that can tell this image by image."""
+
+    def pull_by_image(self, cotangent: Tensor, start: int, stop: int) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Correlated(Parts):
     fixed: Tensor
     batch: Batch
     motion: Motion
-    jacobian: Pullable
+    jacobian: OfKernel
     cotangent: Tensor
 
     @property
@@ -70,16 +77,29 @@ class Correlated(Parts):
         return self.jacobian.source
 
     def block(self, start: int, stop: int) -> Tensor:
+        if self._one_image_each:
+            return self.jacobian.pull_by_image(self.cotangent, start, stop)
         return torch.cat([part.block(0, part.count) for part in self._outer(start, stop)])
 
     def squares(self) -> Tensor:
-        return self._each(Outer.squares)
+        written = self._one_image_each and not self._few_positions
+        return written_squares(self) if written else self._each(Outer.squares)
 
     def total(self) -> Tensor:
         return self.jacobian.pull(self.cotangent)
 
     def along(self, direction: Tensor) -> Tensor:
         return self._each(lambda part: part.along(direction))
+
+    @property
+    def _one_image_each(self) -> bool:
+        return self.fixed.shape[0] == self.count
+
+    @property
+    def _few_positions(self) -> bool:
+        """Whether inner products between positions are cheaper than the kernel written out."""
+        m, n = self.shape[0] // self.motion.groups, math.prod(self.shape[1:])
+        return math.prod(self.fixed.shape[2:]) * (m + n) < m * n
 
     def _each(self, measure: Callable[[Outer], Tensor]) -> Tensor:
         return torch.cat([measure(part) for part in self._outer(0, self.count)])

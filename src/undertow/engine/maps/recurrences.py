@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
+from undertow.engine.maps.batch import Batch
 from undertow.engine.maps.strongest import greatest_product
 
 __all__ = ["Recurrence"]
@@ -58,6 +59,12 @@ class Recurrence(LinearMap):
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self._back(cotangent, _ALL)
+
+    def pulled(self, batch: Batch) -> Batch | None:
+        return batch if batch.dim == 1 else None
+
+    def pushed(self, batch: Batch) -> Batch | None:
+        return self.pulled(batch)
 
     def modulus(self) -> Recurrence:
         of = self.weight, self.gates, self.keeps, self.opens, self.shows

@@ -39,7 +39,10 @@ class Expand(LinearMap):
 
     def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
         first = batch.first(cotangent)
-        first = first.sum((batch.dim + 1, batch.dim + 2)).unsqueeze(batch.dim + 1)
+        if cotangent.shape[batch.dim] == batch.count:  # a sum of one term each would copy
+            first = first.squeeze(batch.dim + 1)
+        else:
+            first = first.sum((batch.dim + 1, batch.dim + 2)).unsqueeze(batch.dim + 1)
         kept = (1,) * (len(self.target) - len(self.source)) + self.source
         return Explicit(first.sum_to_size((batch.count, *kept)).reshape(batch.count, *self.source))
 
