@@ -15,7 +15,7 @@ help:
 	@echo 'make test   run the tests'
 	@echo 'make lint   check style, format and types'
 	@echo 'make bench  measure what sweeping and observing cost'
-	@echo 'make docs   write docs/diagnoses/ anew from the table of diagnoses, and docs/coverage.md'
+	@echo 'make docs   write docs/diagnoses/, docs/algebras/ and docs/coverage.md anew from the code'
 	@echo 'make clean  remove the environment and all caches'
 
 demo: .venv/installed

@@ -11,7 +11,7 @@ from undertow.engine.calculus import CALCULUS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "undertow"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/diagnoses/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/*/*.md")])
 
 
 def dotted(path):

@@ -1,5 +1,6 @@
 """The pages say what is true: their code runs, their tables match the code, their links lead somewhere."""
 
+import inspect
 import re
 from dataclasses import fields
 
@@ -11,6 +12,7 @@ from docs import coverage, generate
 from undertow.diagnose import review  # noqa: F401  (it fills the table)
 from undertow.diagnose.finding import Finding, Outcome, Review, Symptom
 from undertow.diagnose.table import DIAGNOSES
+from undertow.engine import algebras
 
 from .root import PACKAGE, PAGES, ROOT, blocks, executed
 
@@ -58,12 +60,34 @@ def test_links_lead_somewhere(page):
     assert not missing
 
 
-def test_the_pages_of_the_diagnoses_are_what_make_docs_writes():
-    generated = generate.pages()
-    written = {path.name: path.read_text() for path in (ROOT / "docs" / "diagnoses").glob("*.md")}
+FOLDERS = generate.folders()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_pages_of_a_folder_are_what_make_docs_writes(folder):
+    generated = FOLDERS[folder]
+    written = {path.name: path.read_text() for path in (ROOT / "docs" / folder).glob("*.md")}
     assert set(written) == set(generated)
     stale = [name for name in generated if written[name] != generated[name]]
     assert not stale, "run `make docs`"
+
+
+ALGEBRAS = {
+    kind for kind in vars(algebras).values() if isinstance(kind, type) and issubclass(kind, algebras.Algebra)
+} - {algebras.Algebra}
+
+
+def test_every_algebra_has_a_page():
+    assert set(generate.ASKED) == ALGEBRAS
+
+
+@pytest.mark.parametrize("algebra", ALGEBRAS, ids=lambda algebra: algebra.__name__)
+def test_an_algebra_says_what_its_result_means_how_it_errs_what_it_needs_and_whence_it_is(algebra):
+    first, *rest = inspect.getdoc(algebra).split("\n\n## ")
+    assert "\n" not in first
+    assert first.endswith(".")
+    assert [part.splitlines()[0] for part in rest] == ["What it means", "How it errs", "What it needs", "Source"]
+    assert all(part.split("\n", 1)[1].strip() for part in rest)
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN:UserWarning")

@@ -17,7 +17,27 @@ __all__ = ["Gradient"]
 
 
 class Gradient(Algebra[Tensor]):
-    """Carries the cotangent: the derivative of the loss by the tensor at hand. Exact up to rounding."""
+    """The gradient: the derivative of the loss by the tensor at hand.
+
+    ## What it means
+    The cotangent of a tensor says by how much the loss changes, to first order, when an entry of the tensor does. It is
+    the sum over all paths from the loss of the products of the local derivatives along them. `undertow.backward`
+    accumulates it into `.grad` and tells how much came by which way.
+
+    ## How it errs
+    By rounding, as `loss.backward()` does: with borrowed derivatives to the last bit as PyTorch, with our own rules
+    in another order of sums. How far that can be off, `Magnitude` bounds. Below the smallest number of its dtype it
+    is 0, which `Scaled` tells from a true zero. At a kink (of a rectifier at 0, of a maximum between equals) it
+    takes the value that PyTorch takes.
+
+    ## What it needs
+    Nothing: operations without a rule are borrowed. Real or complex dtypes.
+
+    ## Source
+    S. Linnainmaa 1970, The representation of the cumulative rounding error of an algorithm as a Taylor expansion of
+    the local rounding errors, master's thesis, University of Helsinki; Griewank & Walther 2008, Evaluating
+    Derivatives, 2nd edition, chapter 3.
+    """
 
     @property
     def name(self) -> str:

@@ -20,18 +20,39 @@ __all__ = ["Samples", "mixed"]
 
 
 class Samples(Algebra[Share]):
-    """Carries the cotangent and where the examples of a batch lie in it: what each contributes to the gradient.
+    """The gradient, told apart by the examples of a batch: what each contributes.
 
-    Exact up to rounding, and without one gradient an example being written out where that can be avoided.
-    What an example contributes is the gradient of its own term of the loss.
+    ## What it means
+    The cotangent travels together with where the examples lie in it. At a weight, which all examples share, it
+    becomes one contribution an example, in the form that takes least work: a sum of outer products, rows of a table,
+    windows of an image, and only where nothing better is known one tensor an example. Of these, norms and inner
+    products are had. What an example contributes is the gradient of its own term of the loss; where a weight is
+    shared over time or used twice, all uses are added up before the norm is taken.
+    `undertow.per_sample_norms` gives the norms, `undertow.gradient_noise` what follows for the batch.
 
-    Args:
-        count: How many examples there are.
-        place: Says where an operation stands, for errors.
-        inferred: Whether the examples are found in a reduced loss, and not along the first dimension of what is given.
+    ## How it errs
+    By rounding; norms are had from products of norms or of inner products, and may differ in the last digits from
+    those of gradients that are written out. It never mixes examples silently: where an operation lets them see each
+    other, as batch normalisation in training mode does, or where it is not known whose entry is whose, it refuses.
+
+    ## What it needs
+    The losses of the examples along a first dimension, or a reduced loss and how many examples there are. Rules, for
+    speed: an operation without one is borrowed at one product an example. Real or complex dtypes. See the figures
+    in `benchmarks/per_sample.md`.
+
+    ## Source
+    Goodfellow 2015, Efficient Per-Example Gradient Computations, arXiv:1510.01799; Rochette, Manoel & Tramel 2019,
+    arXiv:1912.06015; Li, Tramèr, Liang & Hashimoto 2022, arXiv:2110.05679.
     """
 
     def __init__(self, count: int, place: Callable[[Any], str], *, inferred: bool):
+        """A sweep that tells `count` examples apart.
+
+        Args:
+            count: How many examples there are.
+            place: Says where an operation stands, for errors.
+            inferred: Whether they are found in a reduced loss, and not along the first dimension of what is given.
+        """
         self.count = count
         self.place = place
         self.inferred = inferred
