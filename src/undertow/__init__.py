@@ -12,6 +12,7 @@ from undertow.engine.paths import Path, strongest_path
 from undertow.engine.per_sample import SampleNorms, per_sample_norms
 from undertow.engine.precision import Precision, precision
 from undertow.forecast import Forecast, Outlook, forecast, outlook
+from undertow.linear import Linearization, gauss_newton, hessian, linearize
 from undertow.noise import GradientNoise, NoiseOfBatch, gradient_noise
 from undertow.store import Run
 
@@ -22,6 +23,7 @@ __all__ = [
     "Forecast",
     "GradientNoise",
     "Graph",
+    "Linearization",
     "NoiseOfBatch",
     "Observation",
     "Outlook",
@@ -35,7 +37,10 @@ __all__ = [
     "compare",
     "derivative",
     "forecast",
+    "gauss_newton",
     "gradient_noise",
+    "hessian",
+    "linearize",
     "observe",
     "outlook",
     "per_sample_norms",

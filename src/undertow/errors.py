@@ -6,6 +6,7 @@ UndertowError
 │   └── SweptOnceError      a region of it can be swept only once
 ├── MissingRuleError        an algebra needs a local derivative that nobody stated
 ├── ExamplesMixError        the examples of a batch cannot be told apart
+├── SpaceError              a vector does not fit the operator it is multiplied with
 ├── RegistryError           a table was written twice, or with a wrong key
 ├── StoreError              a run's folder is not one, is damaged, or cannot be written
 ├── ForecastError           a loss curve is too short, or a question reaches too far
@@ -43,6 +44,10 @@ class MissingRuleError(UndertowError):
 
 class ExamplesMixError(UndertowError):
     """The gradient of each example was asked for, and an operation lets the examples see each other."""
+
+
+class SpaceError(UndertowError, ValueError):
+    """A tangent or cotangent does not fit the operator it is multiplied with, or two operators each other."""
 
 
 class RegistryError(UndertowError):

@@ -81,6 +81,14 @@ def test_print_the_graph():
     assert flow.rstrip().endswith("0.weight")
 
 
+def test_how_sharp_is_the_loss():
+    text = printed("how_sharp_is_the_loss.py")
+    hessian, part = map(float, re.findall(r": +([\d.]+)$", text, re.MULTILINE))
+    assert 0 < part < 10 * hessian
+    (before, small), (_, large) = re.findall(r"from ([\d.]+) to ([\d.]+)", text)
+    assert float(small) < float(before) < float(large)
+
+
 @pytest.mark.parametrize(
     ("script", "verdict", "code"), [("digits_sigmoid", "sick", "UT101"), ("digits_relu", "healthy", None)]
 )

@@ -23,8 +23,8 @@ class Sample:
     low: float = -2.0
     high: float = 2.0
 
-    def nodes(self, name: str) -> list[Any]:
-        """The nodes of one type that running it records."""
+    def ran(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The tensors it was run on, and those of its results that require a gradient."""
         generator = torch.Generator().manual_seed(0)
         inputs = [
             torch.empty(shape, dtype=torch.float64).uniform_(self.low, self.high, generator=generator).requires_grad_()
@@ -33,6 +33,11 @@ class Sample:
         torch.manual_seed(0)
         result = self.run(*inputs)
         outputs = [result] if isinstance(result, Tensor) else [*result]
+        return inputs, [output for output in outputs if output.requires_grad]
+
+    def nodes(self, name: str) -> list[Any]:
+        """The nodes of one type that running it records."""
+        _, outputs = self.ran()
         return [node for node in Graph.read(outputs).nodes if type(node).__name__ == name]
 
 

@@ -13,7 +13,7 @@ from undertow.engine.graph import Graph
 from undertow.engine.schedule import Schedule
 from undertow.errors import GraphFreedError
 
-__all__ = ["Watcher", "sweep"]
+__all__ = ["Watcher", "freed", "sweep"]
 
 C = TypeVar("C")
 
@@ -112,12 +112,13 @@ def _carrier(
         except RuntimeError as error:
             if "second time" not in str(error):
                 raise
-            raise _freed(name) from error
+            raise freed(name) from error
 
     return carry
 
 
-def _freed(name: str) -> GraphFreedError:
+def freed(name: str) -> GraphFreedError:
+    """What to say when the tensors that an operation saved are gone."""
     return GraphFreedError(
         f"the tensors that {name} saved have been freed\n"
         "  An earlier backward pass over this graph released them, so its derivative cannot be had again.\n"

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from undertow.engine.calculus import kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import Expand, Flip, Identity, LinearMap, Permute, Reshape, Roll, Shape, Slice
 
 __all__: list[str] = []
@@ -106,6 +107,7 @@ def narrow(node: Any) -> Local:
     return (Slice(source, dim, signed(node._saved_start) % max(source[dim], 1), output_shape(node)[dim]),)
 
 
+@pulled_by(kernels.shapes.split)
 @derivative(
     "SplitBackward0",
     "SplitBackward0_copy",
@@ -122,6 +124,7 @@ def split(node: Any) -> Local:
     return (tuple(Slice(source, dim, start, count) for start, count in zip(starts, counts, strict=False)),)
 
 
+@pulled_by(kernels.shapes.unbind)
 @derivative("UnbindBackward0", "UnbindBackward0_copy")
 def unbind(node: Any) -> Local:
     count, target = len(node._input_metadata), output_shape(node)

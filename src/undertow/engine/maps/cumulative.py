@@ -122,4 +122,6 @@ def _greatest_so_far(v: Tensor, dim: int) -> Tensor:
 
 
 def _from_the_end(gather: Callable[[Tensor, int], Tensor], v: Tensor, dim: int) -> Tensor:
+    if not v.ndim:
+        return gather(v, dim)  # `torch.vmap` cannot flip single numbers
     return gather(v.flip(dim), dim).flip(dim)

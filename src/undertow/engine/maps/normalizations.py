@@ -172,7 +172,8 @@ class Standardize(LinearMap):
 
     def push(self, tangent: Tensor) -> Tensor:
         along = (self.z * tangent).mean(self.dims, keepdim=True)
-        return self.r * (tangent - tangent.mean(self.dims, keepdim=True)).addcmul_(self.z, along, value=-1)
+        centred = tangent - tangent.mean(self.dims, keepdim=True)
+        return self.r * torch.addcmul(centred, self.z, along, value=-1)
 
     def pull(self, cotangent: Tensor) -> Tensor:
         return self.push(cotangent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -69,18 +70,30 @@ class Index(LinearMap):
         return picked
 
     def pull(self, cotangent: Tensor) -> Tensor:
+        if not self._are_together():
+            return self._pull_entries(cotangent)
         answer = cotangent.new_zeros(self.source)
         torch.ops.aten.index_put_.default(answer, self.indices, cotangent, accumulate=True)
         return answer
 
     def pulled(self, batch: Batch) -> Batch | None:
         named = [dim for dim, index in enumerate(self.indices) if index is not None]
-        if named != [*range(named[0], named[-1] + 1)]:
+        if not self._are_together():
             return None  # the dimensions of the indices stand first then, before those that are taken whole
         if batch.dim < named[0]:
             return batch
         after = batch.dim - len(self.target) + len(self.source)
         return batch.at(after) if after > named[-1] else None
+
+    def _are_together(self) -> bool:
+        given = [dim for dim, index in enumerate(self.indices) if index is not None]
+        return not given or given[-1] - given[0] < len(given)
+
+    def _pull_entries(self, cotangent: Tensor) -> Tensor:
+        """Entry by entry: `torch.vmap` puts the result of indices that stand apart in the wrong order."""
+        numbers = torch.arange(math.prod(self.source), device=cotangent.device).reshape(self.source)
+        answer = cotangent.new_zeros(math.prod(self.source))
+        return answer.index_add_(0, self.push(numbers).reshape(-1), cotangent.reshape(-1)).reshape(self.source)
 
     def modulus(self) -> LinearMap:
         return self

@@ -14,7 +14,18 @@ from undertow.engine.calculus.kernels import (
     normalizations,
     products,
     recurrences,
+    shapes,
 )
 from undertow.engine.calculus.kernels.kernel import Kernel
 
-__all__ = ["Kernel", "attention", "convolutions", "entrywise", "losses", "normalizations", "products", "recurrences"]
+__all__ = [
+    "Kernel",
+    "attention",
+    "convolutions",
+    "entrywise",
+    "losses",
+    "normalizations",
+    "products",
+    "recurrences",
+    "shapes",
+]
