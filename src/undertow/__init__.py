@@ -14,6 +14,7 @@ from undertow.engine.precision import Precision, precision
 from undertow.forecast import Forecast, Outlook, forecast, outlook
 from undertow.linear import Linearization, gauss_newton, hessian, linearize
 from undertow.noise import GradientNoise, NoiseOfBatch, gradient_noise
+from undertow.preflight import Preflight, preflight
 from undertow.store import Run
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Outlook",
     "Path",
     "Precision",
+    "Preflight",
     "Review",
     "Run",
     "SampleNorms",
@@ -45,6 +47,7 @@ __all__ = [
     "outlook",
     "per_sample_norms",
     "precision",
+    "preflight",
     "review",
     "strongest_path",
     "sweep",

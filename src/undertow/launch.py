@@ -11,7 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType, TracebackType
@@ -21,6 +21,8 @@ from undertow.api import Observation
 from undertow.errors import LaunchError
 
 __all__ = ["Program", "launch", "module", "script"]
+
+NOTHING = nullcontext()
 
 _OURS = os.path.join(str(Path(__file__).resolve().parent), "")
 
@@ -124,8 +126,13 @@ def module(name: str, arguments: Sequence[str]) -> Program:
     return Program(name.rpartition(".")[2], code, [spec.origin, *arguments], os.getcwd(), names)
 
 
-def launch(program: Program, observation: Observation, review: Callable[[], None]) -> int:
-    """Run a program under observation, then review it.
+def launch(
+    program: Program,
+    observation: Observation,
+    review: Callable[[], None],
+    within: AbstractContextManager[None] = NOTHING,
+) -> int:
+    """Run a program under observation (and within whatever else is given), then review it.
 
     Its exceptions are shown as Python would show them, by its own `sys.excepthook` if it has set one,
     without the frames that are ours.
@@ -140,7 +147,7 @@ def launch(program: Program, observation: Observation, review: Callable[[], None
     status = 0
     with _terminated(observation, review):
         try:
-            with observation:
+            with observation, within:
                 program.run()
         except SystemExit as leaving:
             status = _status(leaving.code)

@@ -46,6 +46,8 @@ LAYERS = {
         "undertow.errors",
         "torch",
     ),
+    "undertow.preflight": ("undertow.api", "undertow.diagnose", "undertow.errors", "numpy", "torch"),
+    "undertow.testing": ("undertow.api", "undertow.diagnose", "undertow.preflight", "torch"),
     "undertow.launch": ("undertow.api", "undertow.errors"),
     "undertow.progress": ("undertow.api", "rich"),
     "undertow.cli": ("undertow", "rich", "typer"),

@@ -12,7 +12,6 @@ from undertow.api import RUNS
 from undertow.cli.app import app
 from undertow.cli.stored import Below, stored_run
 from undertow.compare import compare as beside
-from undertow.show import comparison_screen, write_comparison
 
 __all__: list[str] = []
 
@@ -27,6 +26,8 @@ def compare(
     ] = None,
 ) -> None:
     """Say what differs between runs: what was changed, what came of it, and from which step on."""
+    from undertow.show import comparison_screen, write_comparison
+
     if html is not None and len(others) > 1:
         raise typer.BadParameter("a page holds one comparison; name two runs", param_hint="--html")
     console = Console(highlight=False)

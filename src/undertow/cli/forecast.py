@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from undertow.api import RUNS
 from undertow.cli.app import app
 from undertow.cli.stored import Below, Named, stored_run
-from undertow.forecast import outlook
-from undertow.show import Question, outlook_screen
+from undertow.forecast import Outlook, outlook
 from undertow.store import Run
 
 __all__: list[str] = []
@@ -36,22 +36,24 @@ def forecast(
     below: Below = RUNS,
 ) -> None:
     """Say where a run's loss is going, when it will reach a target, and at what cost."""
+    from undertow.show import Question, outlook_screen
+
     if target is None and (by is not None or price is not None):
         raise typer.BadParameter("--by and --price are asked of a target; --target LOSS names it")
     question = Question(target, by, price, until)
     stored = stored_run(run, below)
     if follow:
-        _follow(stored.folder, question)
+        _follow(stored.folder, lambda seen: outlook_screen(seen, question))
     else:
         Console(highlight=False).print(outlook_screen(outlook(stored), question))
 
 
-def _follow(folder: Path, question: Question) -> None:
+def _follow(folder: Path, screen: Callable[[Outlook], RenderableType]) -> None:
     """The run is read from its store alone, so that following it costs the training nothing."""
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
         while True:
             run = Run(folder)
-            live.update(outlook_screen(outlook(run), question), refresh=True)
+            live.update(screen(outlook(run)), refresh=True)
             if run.state != "running":
                 return
             time.sleep(EVERY)

@@ -13,7 +13,7 @@ from rich.console import Console
 from undertow.api import RUNS
 from undertow.cli.app import app
 from undertow.cli.stored import Below, Named, stored_run
-from undertow.diagnose import review
+from undertow.diagnose import Review, review
 from undertow.errors import StoreError
 from undertow.store import Run
 
@@ -25,15 +25,27 @@ def report(
     run: Named,
     below: Below = RUNS,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+    sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as a SARIF log too.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as JUnit XML too.")] = None,
 ) -> None:
     """Judge a stored run again, write its report, and print the verdict."""
     stored = stored_run(run, below)
-    judge(stored, Console(highlight=False))
+    verdict = judge(stored, Console(highlight=False))
+    _exchange({stored.name: verdict}, sarif, junit)
     if show:
         webbrowser.open((stored.folder / "report.html").resolve().as_uri())
 
 
-def judge(run: Run, console: Console) -> None:
+def _exchange(reviews: dict[str, Review], sarif: Path | None, junit: Path | None) -> None:
+    from undertow.show import exchange
+
+    if sarif is not None:
+        _replace(sarif, exchange.sarif(reviews))
+    if junit is not None:
+        _replace(junit, exchange.junit(reviews))
+
+
+def judge(run: Run, console: Console) -> Review:
     """Judge a run, write `review.json` and `report.html` into its folder, and print the verdict."""
     from undertow.show import print_review, write_report
 
@@ -48,6 +60,7 @@ def judge(run: Run, console: Console) -> None:
             f"  The run itself is there: make room, and `undertow report {run.folder}` writes it again."
         ) from error
     print_review(run, verdict, console)
+    return verdict
 
 
 def _replace(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,10 @@ from rich.text import Text
 from undertow.api import RUNS, Observation, new_folder, observe
 from undertow.cli.app import app, aside
 from undertow.cli.report import judge
+from undertow.diagnose import review
 from undertow.errors import UndertowError
-from undertow.launch import Program, launch, module, script
+from undertow.launch import NOTHING, Program, launch, module, script
+from undertow.preflight import first_steps
 from undertow.progress import Progress
 from undertow.store import Run
 
@@ -42,11 +45,15 @@ def run(
     name: Annotated[
         str, typer.Option(help="Keep it under this name; made from the script and the time otherwise.")
     ] = "",
+    preflight: Annotated[
+        bool,
+        typer.Option("--preflight", help="Stop after two optimizer steps, and say what would hinder it."),
+    ] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Print no review and write no report.")] = False,
 ) -> None:
     """Run a training script, watch it, and say why its network does not learn.
 
-    Its output, its arguments and its exit status stay its own.
+    Its output, its arguments and its exit status stay its own; but --preflight exits with 1 if something was found.
     """
     if not 0 < budget <= 1:
         raise typer.BadParameter(
@@ -63,13 +70,19 @@ def run(
         program = (module if is_module else script)(words[0], words[1:])
         folder = store / name if name else new_folder(program.name, store)
         program.become_main()
-        every = 1 if every_step else None
-        return _observed(program, observe(budget=budget, every=every, focus=focus or (), store=folder), not no_report)
+        every = 1 if every_step or preflight else None
+        observation = observe(budget=budget, every=every, focus=focus or (), store=folder)
+        if not preflight:
+            return _observed(program, observation, not no_report)
+        status = _observed(program, observation, not no_report, first_steps())
+        return status or int(bool(review(Run(folder)).findings))
 
     context.obj.append(start)
 
 
-def _observed(program: Program, observation: Observation, reviewed: bool) -> int:
+def _observed(
+    program: Program, observation: Observation, reviewed: bool, within: AbstractContextManager[None] = NOTHING
+) -> int:
     failed = False
     progress = Progress(observation)
 
@@ -79,7 +92,7 @@ def _observed(program: Program, observation: Observation, reviewed: bool) -> int
         failed = not _told(observation, reviewed)
 
     with progress:
-        status = launch(program, observation, end)
+        status = launch(program, observation, end, within)
     return status or (CANNOT_STORE if failed else 0)
 
 

@@ -121,7 +121,10 @@ def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
     if outcome.kind == "learned":
         return "healthy", "The loss falls, and nothing was found that keeps this network from learning."
     if outcome.steps < 10:
-        return "undecided", f"Only {outcome.steps} optimizer steps were made: too few to say anything."
+        return "undecided", (
+            "Nothing was found that would keep this network from learning; "
+            f"{outcome.steps} optimizer steps are too few to say that it does."
+        )
     if outcome.kind == "unknown":
         return "healthy", "Nothing was found that keeps this network from learning; its losses are not meant to fall."
     return "undecided", "The loss does not fall, but no fault of backpropagation was found that would explain it."

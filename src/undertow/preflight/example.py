@@ -1,0 +1,56 @@
+"""One batch through a model to its loss, as a training script would do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from undertow.errors import PreflightError
+
+__all__ = ["loss_of"]
+
+
+def loss_of(model: nn.Module, loss_fn: Callable[[Any, Any], Tensor], batch: Any) -> Tensor:
+    """The loss of a batch.
+
+    Args:
+        model: Called with the inputs; with `**batch` where the batch is a mapping.
+        loss_fn: Called with the model's output and the targets; with output and batch where the batch is a mapping.
+        batch: A pair of inputs and targets, where inputs may be a tuple of several; or a mapping.
+
+    Raises:
+        PreflightError: The batch is neither, or what comes out is not one number that asks for a gradient.
+    """
+    if isinstance(batch, Mapping):
+        return _checked(loss_fn(model(**batch), batch))
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise PreflightError(
+            f"a batch is a pair (inputs, targets) or a mapping, not {_told(batch)}\n"
+            "  Pairs go as loss_fn(model(inputs), targets), mappings as loss_fn(model(**batch), batch)."
+        )
+    inputs, targets = batch
+    return _checked(loss_fn(model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs), targets))
+
+
+def _told(batch: Any) -> str:
+    kind = type(batch).__name__
+    return f"{kind} of {len(batch)}" if isinstance(batch, (tuple, list)) else kind
+
+
+def _checked(loss: Any) -> Tensor:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        told = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise PreflightError(
+            f"loss_fn gave {told}, and a loss is one number\n"
+            "  Only that can be made smaller. Take the mean of it, or pick the loss out of what the model returns."
+        )
+    if not loss.requires_grad:
+        enabled = "" if torch.is_grad_enabled() else " Gradients are switched off here (torch.no_grad)."
+        raise PreflightError(
+            f"the loss does not depend on any parameter that is trained{enabled}\n"
+            "  No gradient can reach them: something on the way is detached, or every parameter is frozen."
+        )
+    return loss
