@@ -63,14 +63,16 @@ class Magnitude(Algebra[Bounds]):
     ## How it errs
     Upward only, both. The magnitude is the sum over paths through the operations of the graph; inside a
     normalisation it counts the paths over mean and variance as paths. The error's bound takes all roundings to be
-    as large as they can and to point the same way: in sums of thousands of terms it is hundreds of times too large,
-    see the figures in `benchmarks/algebras.md`. It takes the local derivatives as they are: what rounding did to
+    as large as they can and to point the same way, and no path to cancel: on a net of four layers it was thousands of
+    times too large, and with every layer more it grows as the magnitude does, until it says nothing (millions of
+    times and more from ten layers on), see the figures in `benchmarks/algebras.md`. It takes the local derivatives
+    as they are: what rounding did to
     the forward pass, and so to them, is not in it, nor is underflow (ask `Scaled`). It is had in the dtype of the
     gradient, and is off itself by a part in some thousands. In float16 and bfloat16 the roundings of long sums
     exceed 1 / u, and the bound is infinite.
 
     ## What it needs
-    A rule for each operation on the way: nothing can be borrowed. Real dtypes. About four times the time of a
+    A rule for each operation on the way: nothing can be borrowed. Real dtypes. Three to twelve times the time of a
     gradient.
 
     ## Source

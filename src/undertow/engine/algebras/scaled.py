@@ -106,7 +106,8 @@ class Scaled(Algebra[Extended]):
         for position, part in enumerate(parts):
             if part is not None and wanted[position]:
                 if (kept := _kept(part, exponent, mantissas)) is None:
-                    return super().through(node, rule, cotangents, wanted)
+                    centered = [None if each is None else _centered(*each) for each in cotangents]
+                    return super().through(node, rule, centered, wanted)
                 sent[position] = kept
         return sent
 
@@ -120,10 +121,10 @@ class Scaled(Algebra[Extended]):
         mantissa, exponent = contribution.mantissa, contribution.exponent
         if mantissa.shape == shape and mantissa.dtype is dtype:
             return contribution
-        if mantissa.dtype is not dtype:
-            step = min(_middle(dtype), _middle(mantissa.dtype)) - _middle(mantissa.dtype)
-            mantissa, exponent = _shifted(mantissa, step), exponent - step
-        return _centered(self.of.fit(mantissa, shape, dtype), exponent)
+        if mantissa.dtype is dtype:  # a sum loses nothing by underflow
+            return Extended(self.of.fit(mantissa, shape, dtype), exponent)
+        step = min(_middle(dtype), _middle(mantissa.dtype)) - _middle(mantissa.dtype)
+        return _centered(self.of.fit(_shifted(mantissa, step), shape, dtype), exponent - step)
 
     def borrow(self, node: Any, cotangents: list[Extended | None]) -> Sequence[Extended | None] | None:
         mantissas, exponent = _aligned(cotangents)
