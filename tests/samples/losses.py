@@ -1,8 +1,21 @@
 """Samples of losses."""
 
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from tests.samples.sample import Sample, integers, of, uniform
+
+SIGNS = (uniform(3, 4) > 0.5).double() * 2 - 1
+LABELS = torch.tensor([[3, 0, -1, 1], [1, 1, 2, -1], [-1, 0, 0, 0]])
+
+
+def ctc(words: Tensor, *lengths: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    """With lengths in tensors, and impossible alignments counted as nothing."""
+    return lambda x: torch._ctc_loss(x, words, *map(torch.tensor, lengths), zero_infinity=True)[0]
+
 
 SAMPLES: dict[str, list[Sample]] = {
     "MseLossBackward0": [
@@ -33,6 +46,36 @@ SAMPLES: dict[str, list[Sample]] = {
             (3, 4),
         ),
         of(lambda x: F.binary_cross_entropy_with_logits(x, uniform(3), reduction="none"), (3,)),
+    ],
+    "SoftMarginLossBackward0": [
+        of(lambda x: F.soft_margin_loss(x, SIGNS), (3, 4)),
+        of(lambda x: F.soft_margin_loss(x, SIGNS, reduction="none"), (3, 4)),
+        of(lambda x: F.soft_margin_loss(x, torch.ones(()), reduction="sum"), ()),
+    ],
+    "MultiMarginLossBackward0": [
+        of(lambda x: F.multi_margin_loss(x, integers(3, below=4)), (3, 4)),
+        of(lambda x: F.multi_margin_loss(x, integers(3, below=4), p=2, weight=uniform(4), reduction="none"), (3, 4)),
+        of(lambda x: F.multi_margin_loss(x, integers(below=4), margin=0.5, reduction="sum"), (4,)),
+        of(lambda x: F.multi_margin_loss(x * 0, integers(3, below=4), margin=0), (3, 4)),
+    ],
+    "MultilabelMarginLossBackward0": [
+        of(lambda x: F.multilabel_margin_loss(x, LABELS), (3, 4)),
+        of(lambda x: F.multilabel_margin_loss(x, LABELS, reduction="none"), (3, 4)),
+        of(lambda x: F.multilabel_margin_loss(x, LABELS[0], reduction="sum"), (4,)),
+    ],
+    "CtcLossBackward0": [
+        of(lambda x: F.ctc_loss(x, integers(3, 2, below=4) + 1, (8, 6, 7), (2, 1, 0)), (8, 3, 5)),
+        of(
+            lambda x: F.ctc_loss(x.log_softmax(-1), integers(6, below=4) + 1, (8, 8), (2, 4), reduction="sum"),
+            (8, 2, 5),
+        ),
+        of(lambda x: F.ctc_loss(x, integers(2, below=4) + 1, (8,), (2,), reduction="none"), (8, 5)),
+        of(lambda x: F.ctc_loss(x, integers(1, 3, below=1) + 1, (3,), (3,), zero_infinity=True), (3, 1, 2)),
+    ],
+    "CtcLossBackward1": [
+        of(ctc(integers(3, 2, below=4) + 1, (8, 6, 7), (2, 1, 0)), (8, 3, 5)),
+        of(ctc(integers(2, 2, below=4) + 1, (8, 8), (2, 1)), (8, 2, 5)),
+        of(ctc(integers(1, 3, below=1) + 1, (3,), (3,)), (3, 1, 2)),
     ],
     "NllLossBackward0": [
         of(lambda x: F.nll_loss(x, integers(3, below=4)), (3, 4)),

@@ -1,15 +1,36 @@
 """Samples of indexing and looking up."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from tests.samples.sample import M, Sample, integers, of
+from tests.samples.sample import M, Sample, integers, of, uniform
+
+WORDS, BAGS = integers(7, below=4), torch.tensor([0, 2, 2, 5])
+
+
+def bags(mode: str, **options: object) -> Callable[[Tensor], Tensor]:
+    """Bags of words, the second of them empty."""
+    return lambda w: F.embedding_bag(WORDS, w, BAGS, mode=mode, **options)
+
 
 SAMPLES: dict[str, list[Sample]] = {
     "EmbeddingBackward0": [
         of(lambda w: F.embedding(integers(2, 3, below=4), w), (4, 3)),
         of(lambda w: F.embedding(integers(5, below=4), w, padding_idx=1), (4, 3)),
         of(lambda w: F.embedding(integers(below=4), w), (4, 3)),
+    ],
+    "EmbeddingBagBackward0": [
+        of(lambda w: F.embedding_bag(integers(2, 3, below=4), w), (4, 3)),
+        *[of(bags(mode, padding_idx=1), (4, 3)) for mode in ("sum", "mean", "max")],
+        of(
+            lambda w, by: F.embedding_bag(WORDS, w, BAGS, mode="sum", per_sample_weights=by, padding_idx=1),
+            (4, 3),
+            (7,),
+        ),
+        of(bags("sum", per_sample_weights=uniform(7)), (4, 3)),
     ],
     "IndexBackward0": [
         of(lambda x: x[integers(5, below=3)], (3, 4)),

@@ -18,6 +18,11 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda a, b: a @ b.t(), (3, 4), (5, 4)),
         of(torch.mm, (0, 4), (4, 5)),
     ],
+    "TrilinearBackward0": [
+        of(lambda x, w, y: torch._trilinear(x, w, y, [1, 3], [0], [1, 2], [2, 3]), (5, 3), (2, 3, 4), (5, 4)),
+        of(lambda x, y: torch._trilinear(x, x.new_ones(3, 4), y, [1], [0], [1], [2]), (5, 4), (5, 4)),
+        of(lambda x, w, y: F.bilinear(x, y, w), (0, 3), (2, 3, 4), (0, 4)),
+    ],
     "BmmBackward0": [
         of(torch.bmm, (2, 3, 4), (2, 4, 5)),
         of(lambda a, b: a @ b, (2, 1, 3, 4), (5, 4, 2)),

@@ -84,6 +84,35 @@ def _both(node: Any, slope: Tensor, by_target: Tensor, weight: Tensor | None) ->
     return _reduced(node, prediction, slope), _reduced(node, target, by_target)
 
 
+@derivative("SoftMarginLossBackward0")
+def soft_margin_loss(node: Any) -> Local:
+    y = node._saved_target
+    return (_reduced(node, input_shapes(node)[0], -y * torch.sigmoid(-y * node._saved_self)),)
+
+
+@derivative("MultiMarginLossBackward0", "MultilabelMarginLossBackward0")
+def margin_loss(node: Any) -> Local:
+    return _of_examples(node, batch=0)
+
+
+@derivative("CtcLossBackward0", "CtcLossBackward1")
+def ctc_loss(node: Any) -> Local:
+    return _of_examples(node, batch=1)
+
+
+def _of_examples(node: Any, batch: int) -> Local:
+    """Of a loss with one number an example, or their sum: no entry of its matrix is hidden by another.
+
+    So what the node answers to a cotangent of ones are these entries. For the alignment of sequences they are those
+    of PyTorch's formula, which takes the scores to be logarithms of probabilities.
+    """
+    space = node._input_metadata[0]
+    slope = node(torch.ones(tuple(space.shape), dtype=space.dtype, device=space.device))
+    target = output_shape(node)
+    dims = tuple(dim for dim in range(slope.ndim) if dim != batch or not target)
+    return (weighted_total(slope, dims, target),)
+
+
 @derivative("NllLossBackward0", "NllLoss2DBackward0")
 @pulled_by(kernels.losses.nll_loss)
 def nll_loss(node: Any) -> Local:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from undertow.engine.calculus import kernels
 from undertow.engine.calculus.arithmetic import broadcast
-from undertow.engine.calculus.node import input_shapes, output_shape
+from undertow.engine.calculus.node import dimensions, input_shapes, output_shape
+from undertow.engine.calculus.reductions import weighted_total
 from undertow.engine.calculus.table import Local, derivative, pulled_by
-from undertow.engine.maps import Blocks, LeftMultiply, LinearMap, Place, Reshape, RightMultiply, Scale, Shape
+from undertow.engine.maps import Blocks, Expand, LeftMultiply, LinearMap, Place, Reshape, RightMultiply, Scale, Shape
 
 __all__: list[str] = []
 
@@ -128,3 +129,36 @@ def _added(node: Any, target: Shape, product: tuple[LinearMap | None, LinearMap 
     """beta · first + alpha · product."""
     first, alpha = broadcast(input_shapes(node)[0], target, node._saved_beta), node._saved_alpha
     return (first, *product) if alpha == 1 else (first, *[m and Scale(alpha, target) @ m for m in product])
+
+
+@derivative("TrilinearBackward0")
+def trilinear(node: Any) -> Local:
+    """Three tensors spread out over each other, multiplied entry by entry and summed over some dimensions."""
+    tensors = node._saved_i1, node._saved_i2, node._saved_i3
+    missing = node._saved_expand1, node._saved_expand2, node._saved_expand3
+    return [
+        None if source is None else _one_of_three(node, source, position, tensors, missing)
+        for position, source in enumerate(input_shapes(node))
+    ]
+
+
+def _one_of_three(
+    node: Any, source: Shape, position: int, tensors: Sequence[Tensor], missing: Sequence[Sequence[int]]
+) -> LinearMap:
+    first, second = (tensors[i].reshape(_with(tensors[i].shape, missing[i])) for i in range(3) if i != position)
+    spread = _with(source, missing[position])
+    summed = dimensions(node._saved_sumdim, len(spread)) if node._saved_sumdim else ()
+    # What the tensor does not vary along is summed at once, so that each entry of the matrix is one number.
+    alone = [dim for dim in summed if spread[dim] == 1]
+    factor = (first * second).sum(alone, keepdim=True) if alone else first * second
+    whole = tuple(torch.broadcast_shapes(spread, factor.shape))
+    placed = Expand(spread, whole) @ Reshape(source, spread)
+    return weighted_total(factor.expand(whole), summed, output_shape(node)) @ placed
+
+
+def _with(shape: Sequence[int], missing: Sequence[int]) -> Shape:
+    """A shape with dimensions of size 1 put in where some are missing."""
+    sizes = [*shape]
+    for dim in missing:
+        sizes.insert(dim, 1)
+    return tuple(sizes)
