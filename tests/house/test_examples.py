@@ -120,3 +120,20 @@ def test_when_will_it_get_there():
     low, high, came = (float(n) for n in re.search(r"([\d.]+) to ([\d.]+)\n.*\n.* was ([\d.]+)", text).groups())
     assert low <= came <= high
     assert re.search(r"probability \d+%, at step (\d+) to (\d+|inf)$", text, re.MULTILINE)
+
+
+def test_would_it_train_in_fp16():
+    text = printed("would_it_train_in_fp16.py")
+    classifier, autoencoder, sigmoids = re.split(r"^(?=\w.*:$)", text, flags=re.MULTILINE)[1:]
+    assert "survive in float16 with loss scale 1\n" in classifier
+    assert "no loss scale lets gradients survive in float16" in sigmoids
+    real = {
+        task: [float(share) / 100 for share in re.findall(r"a real pass.*: ([\d.]+)%", task)]
+        for task in (classifier, autoencoder, sigmoids)
+    }
+    assert real[classifier] == [0]
+    unscaled, scaled = real[autoencoder]
+    assert float(re.search(r"float16 with loss scale (\d+)", autoencoder)[1]) > 100
+    assert scaled < 0.3 < 0.9 < unscaled
+    assert min(real[sigmoids]) > 0.3
+    assert all("survive in bfloat16 with loss scale 1\n" in task for task in real)
