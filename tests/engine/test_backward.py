@@ -279,6 +279,46 @@ def test_a_cotangent_of_another_shape_is_refused(seed):
         undertow.backward(torch.ones(2, requires_grad=True) * 2, seed)
 
 
+@pytest.mark.parametrize("seed", [2.0, [2.0], torch.ones(()).numpy()], ids=["number", "numbers", "array"])
+def test_a_cotangent_that_is_no_tensor_is_refused(seed):
+    with pytest.raises(
+        GraphError, match=r"cotangent of output 0 is of type \w+ and no tensor\n.*pass a tensor of shape"
+    ):
+        undertow.backward(torch.ones((), requires_grad=True) * 2, seed)
+
+
+def test_a_cotangent_on_another_device_is_refused():
+    with pytest.raises(GraphError, match=r"is on meta, the output on cpu\n.*\.to\(output.device\)"):
+        undertow.backward(torch.ones(2, requires_grad=True) * 2, torch.ones(2, device="meta"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int64, torch.bool], ids=str)
+def test_a_real_cotangent_of_another_dtype_is_taken_in_that_of_the_output_as_pytorch_takes_it(dtype):
+    seed = torch.tensor([1, 0, 1]).to(dtype)
+    a, b = (torch.ones(3, requires_grad=True) for _ in range(2))
+    undertow.backward(a * 2, seed)
+    (b * 2).backward(seed)
+    assert a.grad.dtype == b.grad.dtype
+    assert torch.equal(a.grad, b.grad)
+
+
+def test_a_complex_output_needs_a_cotangent_as_in_pytorch():
+    x = torch.ones((), dtype=torch.complex64, requires_grad=True)
+    with pytest.raises(RuntimeError, match="real"):
+        (x * 2).backward()
+    with pytest.raises(GraphError, match=r"output 0 is complex \(torch.complex64\).*\n.*pass gradient="):
+        undertow.backward(x * 2)
+    undertow.backward(x * 2, torch.ones((), dtype=torch.complex64))
+    assert x.grad == 2
+
+
+@pytest.mark.parametrize("output", [3.0, None, [3.0]], ids=str)
+def test_an_output_that_is_no_tensor_is_refused(output):
+    for use in (undertow.backward, Graph.read, lambda loss: undertow.sweep(loss, undertow.engine.algebras.Gradient())):
+        with pytest.raises(GraphError, match=r"output 0 is of type \w+ and no tensor\n.*\n.*before \.item\(\)"):
+            use(output)
+
+
 def test_as_many_cotangents_as_outputs_are_needed():
     a = torch.ones((), requires_grad=True)
     with pytest.raises(GraphError, match="1 cotangents for 2 outputs"):

@@ -16,7 +16,7 @@ from undertow.engine.algebras import Gradient
 from undertow.engine.borrowed import REENTRANT
 from undertow.engine.calculus import CALCULUS, Rule
 from undertow.engine.flow import Flow
-from undertow.engine.graph import Graph
+from undertow.engine.graph import Graph, outputs_of
 from undertow.engine.graph_task import in_graph_task
 from undertow.engine.outset import SWEPT, leaf_names, refuse_second_pass, root_operations, seeds_of
 from undertow.engine.plan import Plan
@@ -68,7 +68,7 @@ def backward(
 
     Hooks on leaves run; hooks on other tensors and modules do not (see LIMITATIONS.md).
     """
-    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    outputs = outputs_of(outputs)
     graph = Graph.read(outputs)
     seeds = seeds_of(outputs, gradient)
     refuse_second_pass(graph)

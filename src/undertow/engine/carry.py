@@ -14,7 +14,7 @@ from torch.autograd.graph import get_gradient_edge
 from undertow.engine.algebras import Algebra
 from undertow.engine.borrowed import REENTRANT, refuse
 from undertow.engine.calculus import CALCULUS, Rule
-from undertow.engine.graph import Graph
+from undertow.engine.graph import Graph, outputs_of
 from undertow.engine.graph_task import in_graph_task
 from undertow.engine.outset import leaf_names, refuse_second_pass, seeds_of
 from undertow.engine.places import Places
@@ -80,7 +80,7 @@ def sweep(
         MissingRuleError: The algebra cannot borrow, and met an operation without a rule.
         SweptOnceError: A region under reentrant checkpointing.
     """
-    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    outputs = outputs_of(outputs)
     graph = Graph.read(outputs)
     seeds = seeds_of(outputs, gradient)
     return carried(graph, seeds, algebra, destinations(graph, inputs, model), calculus=calculus)

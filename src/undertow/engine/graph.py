@@ -19,7 +19,7 @@ from torch.autograd.graph import get_gradient_edge
 from undertow.engine.reading import Outline, read
 from undertow.errors import GraphError
 
-__all__ = ["Edge", "Graph", "Operation", "Topology"]
+__all__ = ["Edge", "Graph", "Operation", "Topology", "outputs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,25 @@ class Topology:
         return replace(self, operations=tuple(rename(i, op) for i, op in enumerate(self.operations)))
 
 
+def outputs_of(given: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """One loss, or several outputs, as a tuple of tensors.
+
+    Raises:
+        GraphError: There are none, or they are no tensors.
+    """
+    outputs = (given,) if isinstance(given, Tensor) else tuple(given) if isinstance(given, Iterable) else (given,)
+    if not outputs:
+        raise GraphError("no outputs to read a graph from\n  Pass the loss, or a sequence of outputs.")
+    for position, output in enumerate(outputs):
+        if not isinstance(output, Tensor):
+            raise GraphError(
+                f"output {position} is of type {type(output).__name__} and no tensor\n"
+                "  What is not a tensor does not know what it was computed from.\n"
+                "  Pass the loss itself, before .item() or .detach().numpy(), or a sequence of such tensors."
+            )
+    return outputs
+
+
 class Graph:
     """The recorded forward pass behind some tensors: what a sweep runs over.
 
@@ -125,9 +144,7 @@ class Graph:
         Raises:
             GraphError: An output does not depend on anything that requires a gradient.
         """
-        outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-        if not outputs:
-            raise GraphError("no outputs to read a graph from\n  Pass the loss, or a sequence of outputs.")
+        outputs = outputs_of(outputs)
         starts = [_start(position, output) for position, output in enumerate(outputs)]
         return cls.behind(starts)
 

@@ -18,9 +18,9 @@ SWEPT = "undertow.swept"
 
 
 def seeds_of(outputs: Sequence[Tensor], gradient: Tensor | Sequence[Tensor | None] | None) -> list[Tensor]:
-    """The cotangent of each output: what was given for it, or 1."""
-    given = (
-        [gradient] * len(outputs) if gradient is None else [gradient] if isinstance(gradient, Tensor) else [*gradient]
+    """The cotangent of each output: what was given for it, in the output's dtype as PyTorch takes it, or 1."""
+    given: list[Any] = (
+        [gradient] * len(outputs) if gradient is None else [*gradient] if isinstance(gradient, Sequence) else [gradient]
     )
     if len(given) != len(outputs):
         raise GraphError(f"{len(given)} cotangents for {len(outputs)} outputs\n  Pass one for each output, or None.")
@@ -28,12 +28,29 @@ def seeds_of(outputs: Sequence[Tensor], gradient: Tensor | Sequence[Tensor | Non
 
 
 def _seed(position: int, output: Tensor, given: Tensor | None) -> Tensor:
-    if given is None and output.numel() == 1:
+    if given is None and output.numel() == 1 and not output.is_complex():
         return torch.ones_like(output)
+    if given is None and output.is_complex():
+        raise GraphError(
+            f"output {position} is complex ({output.dtype}), so there is no gradient of it without a direction\n"
+            "  A loss is a real number: take .abs(), .real or .square().abs() of it, or pass gradient= with a complex\n"
+            "  cotangent."
+        )
     if given is None:
         raise GraphError(
             f"output {position} has shape {tuple(output.shape)}, so its gradient is not one number per weight\n"
             "  Reduce it to one loss (.mean(), .sum()), or pass gradient= with a cotangent of that shape."
+        )
+    if not isinstance(given, Tensor):
+        raise GraphError(
+            f"the cotangent of output {position} is of type {type(given).__name__} and no tensor\n"
+            "  A cotangent holds one number for each entry of its output: "
+            f"pass a tensor of shape {tuple(output.shape)}."
+        )
+    if given.device != output.device:
+        raise GraphError(
+            f"the cotangent of output {position} is on {given.device}, the output on {output.device}\n"
+            "  Both are multiplied with what the forward pass saved: move the cotangent with .to(output.device)."
         )
     if given.shape != output.shape or given.is_complex() != output.is_complex():
         raise GraphError(

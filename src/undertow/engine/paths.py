@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from undertow.engine.algebras import Extended, MaxProduct, Scaled
 from undertow.engine.calculus import CALCULUS, Rule
 from undertow.engine.carry import carried, destinations, places_of
-from undertow.engine.graph import Graph
+from undertow.engine.graph import Graph, outputs_of
 from undertow.engine.graph_task import in_graph_task
 from undertow.engine.maps import LinearMap
 from undertow.engine.outset import seeds_of
@@ -110,7 +110,7 @@ def strongest_path(
         GraphError: There is no such name or entry, or no path brings it anything.
         MissingRuleError: An operation on the way has no rule.
     """
-    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    outputs = outputs_of(outputs)
     graph = Graph.read(outputs)
     names, kept = destinations(graph, inputs, model), _Keeper(graph)
     carried(graph, seeds_of(outputs, None), Scaled(MaxProduct()), names, watcher=kept, calculus=calculus)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from undertow.engine.algebras import Narrowed, Rounded
 from undertow.engine.carry import carried, destinations
-from undertow.engine.graph import Graph
+from undertow.engine.graph import Graph, outputs_of
 from undertow.engine.outset import seeds_of
 
 __all__ = ["Precision", "precision"]
@@ -102,7 +102,7 @@ def precision(
     Raises:
         GraphError: As `undertow.sweep`, or a dtype that is no floating-point one.
     """
-    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    outputs = outputs_of(outputs)
     graph = Graph.read(outputs)
     seeds, names = seeds_of(outputs, gradient), destinations(graph, None, model)
     tolerance = math.sqrt(more_steps / (1 + more_steps))
