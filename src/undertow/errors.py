@@ -10,6 +10,7 @@ UndertowError
 ├── RegistryError           a table was written twice, or with a wrong key
 ├── StoreError              a run's folder is not one, is damaged, or cannot be written
 ├── ForecastError           a loss curve is too short, or a question reaches too far
+├── NoiseError              too few observations for an error of the gradient noise
 ├── PreflightError          a batch, or what is made of it, is not what a training needs
 └── LaunchError             the script to run is not there or cannot be read
 """
@@ -61,6 +62,10 @@ class StoreError(UndertowError):
 
 class ForecastError(UndertowError):
     """A loss curve is too short to be extrapolated, or the question reaches farther than that can be."""
+
+
+class NoiseError(UndertowError):
+    """Too few examples, batches or runs to tell how far an estimate of the gradient noise may be off."""
 
 
 class PreflightError(UndertowError):

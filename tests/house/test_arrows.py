@@ -10,7 +10,7 @@ from .root import MODULES, PACKAGE, dotted
 LAYERS = {
     "undertow.errors": (),
     "undertow.engine": ("undertow.errors", "torch"),
-    "undertow.noise": ("undertow.engine", "undertow.errors", "torch"),
+    "undertow.noise": ("undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
     "undertow.linear": ("undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
     "undertow.store": ("undertow.engine", "undertow.errors", "numpy"),
     "undertow.observe": ("undertow.engine", "undertow.store", "undertow.errors", "torch", "numpy"),

@@ -11,7 +11,7 @@ from torch import nn
 
 import undertow
 from tests.strategies import seeds, tensor
-from undertow.errors import ExamplesMixError, GraphError
+from undertow.errors import ExamplesMixError, NoiseError
 from undertow.noise.gradient import noise_of
 
 
@@ -149,7 +149,7 @@ def test_an_estimate_prints_with_its_error():
 
 def test_fewer_than_three_examples_are_refused():
     model = Net().double()
-    with pytest.raises(GraphError, match="needs at least 3"):
+    with pytest.raises(NoiseError, match="needs at least 3"):
         undertow.gradient_noise(losses_of(model, 2), model)
 
 

@@ -12,12 +12,20 @@ from torch import Tensor, nn
 
 from undertow.engine.maps.parts import Parts
 from undertow.engine.per_sample import contributions
-from undertow.errors import GraphError
+from undertow.errors import NoiseError
 from undertow.noise.estimate import Estimate, jackknife
 
-__all__ = ["GradientNoise", "NoiseOfBatch", "gradient_noise", "noise_of"]
+__all__ = ["FEWEST", "GradientNoise", "NoiseOfBatch", "gradient_noise", "noise_of", "noise_of_gradients", "reach"]
 
 FEWEST = 3
+"""Observations that an error needs."""
+
+
+def reach(saving: float) -> float:
+    """How many noise scales large the batch is at which doubling it saves this share of the steps."""
+    if not 0 < saving < 0.5:
+        raise ValueError(f"doubling the batch cannot save {saving} of the steps: pass a share between 0 and 0.5")
+    return (0.5 - saving) / saving
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,20 @@ class GradientNoise:
 
         Taken from the signal-to-noise ratio, whose errors are even where those of its inverse are not.
         """
-        ratio, margin = self.signal_to_noise.value / self.examples, 2 * self.signal_to_noise.error / self.examples
-        least, most = max(ratio - margin, 0.0), max(ratio + margin, 0.0)
+        least, most = (max(end, 0.0) for end in self.signal_to_noise.times(1 / self.examples).interval())
         return 1 / most if most else math.inf, 1 / least if least else math.inf
+
+    def pays_until(self, saving: float = 0.25) -> tuple[float, float]:
+        """The batch up to which doubling it saves this share of the steps: where that lies, as `interval`.
+
+        By default a quarter of the steps, for half as many examples again: that is at the noise scale itself. What it
+        rests on is said at `undertow.noise.tradeoff`.
+
+        Raises:
+            ValueError: A share that doubling cannot save: not between 0 and one half.
+        """
+        low, high = self.interval
+        return low * reach(saving), high * reach(saving)
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,8 @@ def gradient_noise(losses: Tensor, model: nn.Module, *, examples: int | None = N
 
     Raises:
         ExamplesMixError: An operation lets examples see each other, or they cannot be told apart.
-        GraphError: There are fewer than 3 examples, or the losses do not fit.
+        GraphError: The losses do not fit.
+        NoiseError: There are fewer than 3 examples.
 
     Source:
         McCandlish et al. 2018, arXiv:1812.06162, appendix A.1, with examples in place of batches of two sizes.
@@ -113,7 +133,7 @@ def gradient_noise(losses: Tensor, model: nn.Module, *, examples: int | None = N
 
     def measure(parts: Parts) -> tuple[Tensor, Tensor]:
         if parts.count < FEWEST:
-            raise GraphError(
+            raise NoiseError(
                 f"{parts.count} examples\n  An error of the noise needs at least {FEWEST}: pass a larger batch."
             )
         return parts.squares().double().cpu(), parts.along(parts.total()).double().cpu()
@@ -127,6 +147,31 @@ def gradient_noise(losses: Tensor, model: nn.Module, *, examples: int | None = N
         {name: value / scale**2 for name, value in along.items()},
         borrowed,
     )
+
+
+def noise_of_gradients(gradients: Tensor, examples: int) -> GradientNoise:
+    """Signal and noise, from gradients of micro-batches, as of gradient accumulation or of the ranks of a parallel run.
+
+    Args:
+        gradients: One gradient a row, each of the mean loss of its own examples, all at the same weights. Shape
+            (micro-batches, entries), at least 3.
+        examples: How many examples each was computed from.
+
+    Returns:
+        Noise, noise scale and their like in units of one example; `signal_to_noise` is of all micro-batches together.
+
+    Raises:
+        NoiseError: There are fewer than 3.
+
+    Source:
+        McCandlish et al. 2018, arXiv:1812.06162, appendix A.1.
+    """
+    if len(gradients) < FEWEST:
+        raise NoiseError(f"{len(gradients)} gradients\n  An error of the noise needs at least {FEWEST}: pass more.")
+    parts = gradients.double() / len(gradients)
+    found = noise_of(parts.square().sum(1), parts @ parts.sum(0))
+    noise, scale = found.noise.times(examples), found.scale.times(examples)
+    return GradientNoise(found.examples * examples, found.signal, noise, scale, found.signal_to_noise)
 
 
 def noise_of(squares: Tensor, along: Tensor) -> GradientNoise:
