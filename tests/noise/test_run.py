@@ -87,6 +87,19 @@ def test_what_the_noise_scales_make_of_the_steps_lies_in_the_interval_about_95_t
     assert inside / len(runs) >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / len(runs))
 
 
+def test_a_run_without_any_signal_is_told_without_bias_and_with_its_error():
+    generator = torch.Generator().manual_seed(3)
+    nothing = torch.zeros(WIDTH, dtype=torch.float64)
+    found = []
+    for _ in range(100):
+        batches = [measured(batch_at(nothing, OWN, generator)) for _ in range(24)]
+        found.append(NoiseOfRun(range(24), batches, 24).steps(4 * OWN))
+    inside = sum(low <= 6 <= high for low, high in (steps.interval() for steps in found))
+    values = torch.tensor([steps.value for steps in found])
+    assert inside >= 88
+    assert float(values.mean()) == pytest.approx(6, abs=4 * float(values.std()) / 10)
+
+
 def test_with_its_own_batch_a_run_takes_the_steps_it_took(runs):
     found, scales = runs[0]
     assert found.steps(OWN).value == pytest.approx(len(scales))

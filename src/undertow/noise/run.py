@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,7 +84,8 @@ class NoiseOfRun:
         steps are multiplied by (1 + b / batch) / (1 + b / B), with B the run's own batch. It supposes that both runs
         have the step size that is best for their batch: in proportion to the batch far below the noise scale, the same
         for all far above it. And that curvature is alike in all directions, which it is not: McCandlish et al. found
-        the noise scale within a factor of a few of the critical batch that `tradeoff` measures.
+        the noise scale within a factor of a few of the critical batch that `tradeoff` measures. Where the signal cannot
+        be told from 0, it may come out below B / batch of the steps, which is the least: read it with its error.
 
         Raises:
             NoiseError: There are fewer than 3 batches.
@@ -92,29 +93,16 @@ class NoiseOfRun:
         Source:
             McCandlish et al. 2018, arXiv:1812.06162, section 2.3 and appendix D.
         """
-
-        def factor(ratio: Tensor, own: float) -> Tensor:
-            kept = ratio.clamp_min(0)  # 1 / b
-            return (kept + 1 / batch) / (kept + 1 / own)
-
-        return total(self._spans(factor))
+        spans = []
+        for part, noises in self._parts(""):
+            first = self.at[part.start] if part.start else 0
+            after = self.at[part.stop] if part.stop < len(self.at) else self.end
+            spans.append(_times(pooled(noises), batch).times(after - first))
+        return total(spans)
 
     def examples(self, batch: float) -> Estimate:
         """How many examples the same way would have taken with batches of this size; as `steps`."""
         return self.steps(batch).times(batch)
-
-    def _spans(self, factor: Callable[[Tensor, float], Tensor]) -> list[Estimate]:
-        """For each window its steps, times what is made of signal over noise and the size of its batches."""
-        found = []
-        for part, noises in self._parts(""):
-            signals, spreads = _both(noises)
-            own = sum(noise.examples for noise in noises) / len(noises)
-            value = factor(signals.mean() / spreads.mean(), own)
-            without = factor(_without(signals) / _without(spreads), own)
-            first = self.at[part.start] if part.start else 0
-            after = self.at[part.stop] if part.stop < len(self.at) else self.end
-            found.append(jackknife(value, without).times(after - first))
-        return found
 
     def _parts(self, name: str) -> Iterator[tuple[slice, list[GradientNoise]]]:
         """Windows of batches; the last takes in what is left over."""
@@ -123,6 +111,15 @@ class NoiseOfRun:
         starts = list(range(0, max(count - size + 1, 1), size))
         for first, stop in zip(starts, [*starts[1:], count], strict=True):
             yield slice(first, stop), [batch.of(name) for batch in self.batches[first:stop]]
+
+
+def _times(noise: GradientNoise, batch: float) -> Estimate:
+    """(1 + b / batch) / (1 + b / B), by its tangent at 1 / b = 0 below: cut off there, it would be biased."""
+    ratio, own = noise.signal_to_noise.times(1 / noise.examples), 1 / noise.examples  # 1 / b, 1 / B
+    kept = max(ratio.value, 0.0)
+    slope = (own - 1 / batch) / (kept + own) ** 2
+    value = (kept + 1 / batch) / (kept + own) + slope * min(ratio.value, 0.0)
+    return Estimate(value, abs(slope) * ratio.error, ratio.freedom)
 
 
 def _both(noises: Sequence[GradientNoise]) -> tuple[Tensor, Tensor]:
@@ -140,5 +137,5 @@ def _without(values: Tensor) -> Tensor:
 def _enough(count: int) -> None:
     if count < FEWEST:
         raise NoiseError(
-            f"{count} batches are too few\n  Their error is had by leaving out each, which takes {FEWEST}: ask more steps."
+            f"{count} batches are too few\n  Their error, had by leaving each out, takes {FEWEST}: ask more steps."
         )
