@@ -11,7 +11,7 @@ from torch import Tensor
 
 from undertow.engine.algebras.base import fitted
 from undertow.engine.borrowed import vector_jacobian
-from undertow.engine.calculus import Rule
+from undertow.engine.calculus import Local, Rule
 from undertow.engine.maps import Adjoint, Compose, LinearMap, Recurrence, Standardize, Sum
 
 DENSE = 20_000
@@ -23,15 +23,10 @@ def broken_laws(node: Any, rule: Rule, *, bounded: bool = False) -> set[str]:
     local = rule(node)
     if local is None:
         return {"states nothing"}
-    maps = [entry if isinstance(entry, tuple) else (entry,) for entry in local]
-    broken = {*_shapes(node, maps)}
-    if broken:
+    broken = broken_first(node, local)
+    if broken & {"length", "source", "target"}:
         return broken
-    if not _values(node, maps):
-        broken.add("values")
-    for single in map(_exact, _present(maps)):
-        if not _adjoint(single):
-            broken.add("adjoint")
+    for single in map(_exact, _present(_entries(local))):
         if not _modulus(single, bounded):
             broken.add("modulus")
         if not strongest_agrees(single):
@@ -39,6 +34,26 @@ def broken_laws(node: Any, rule: Rule, *, bounded: bool = False) -> set[str]:
         if not rounding_is_bounded(single):
             broken.add("rounding")
     return broken
+
+
+def broken_first(node: Any, local: Local) -> set[str]:
+    """Which of the laws that a gradient stands on are broken: shapes, values, and both directions one map's.
+
+    These alone hold for complex numbers as well.
+    """
+    maps = _entries(local)
+    broken = {*_shapes(node, maps)}
+    if broken:
+        return broken
+    if not _values(node, maps):
+        broken.add("values")
+    if not all(map(_adjoint, map(_exact, _present(maps)))):
+        broken.add("adjoint")
+    return broken
+
+
+def _entries(local: Local) -> list[tuple[LinearMap | None, ...]]:
+    return [entry if isinstance(entry, tuple) else (entry,) for entry in local]
 
 
 def _exact(single: LinearMap) -> LinearMap:
@@ -69,7 +84,7 @@ def _values(node: Any, maps: Any) -> bool:
     """Against PyTorch's own product, for one random cotangent per output that anything reaches."""
     wanted = [any(len(entry) > slot and entry[slot] is not None for entry in maps) for slot in range(outputs(node))]
     cotangents = [
-        _random(tuple(output.shape)).to(output.dtype) if want else None
+        _random(tuple(output.shape), output.dtype) if want else None
         for output, want in zip(node._input_metadata, wanted, strict=True)
     ]
     expected = vector_jacobian(node, cotangents)
@@ -98,17 +113,27 @@ def _agree(edge: Any, expected: Tensor | None, entry: Any, cotangents: list[Tens
 def _uncancelled(entry: Any, cotangents: list[Tensor | None]) -> float:
     """The largest entry of the product as it would be if no two of its terms cancelled."""
     present = [(m, c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
-    return sum((_largest(m.modulus().pull(c.abs())) for m, c in present), start=0.0)
+    return sum((largest(m.modulus().pull(c.abs())) for m, c in present), start=0.0)
 
 
 def _adjoint(single: LinearMap) -> bool:
-    v, w = _random(single.source), _random(single.target)
+    dtype = torch.complex128 if _is_complex(single) else torch.float64
+    v, w = _random(single.source, dtype), _random(single.target, dtype)
     pushed, pulled = single.push(v), single.pull(w)
     if tuple(pushed.shape) != single.target or tuple(pulled.shape) != single.source:
         return False
-    left, right = (pushed * w).sum(), (v * pulled).sum()
-    size = float((single.modulus().push(v.abs()) * w.abs()).abs().sum())
-    return abs(float(left - right)) <= 1e-12 * size or not torch.isfinite(left)
+    left, right = (pushed * w.conj()).sum(), (v * pulled.conj()).sum()
+    size = largest((single.modulus().push(v.abs()) * w.abs()).sum())
+    return bool((left - right).abs() <= 1e-12 * size) or not torch.isfinite(left)
+
+
+def _is_complex(part: Any) -> bool:
+    """Whether there are complex numbers in a map."""
+    if isinstance(part, Tensor | complex):
+        return torch.as_tensor(part).is_complex()
+    if isinstance(part, tuple | list):
+        return any(map(_is_complex, part))
+    return isinstance(part, LinearMap) and any(_is_complex(getattr(part, field.name)) for field in fields(part))
 
 
 def _modulus(single: LinearMap, bounded: bool) -> bool:
@@ -119,7 +144,7 @@ def _modulus(single: LinearMap, bounded: bool) -> bool:
     if not bounded:
         return _close(modulus, size)
     finite = size.isfinite() & modulus.isfinite()
-    return bool((modulus >= size - 1e-12 * _largest(size[finite]))[finite].all())
+    return bool((modulus >= size - 1e-12 * largest(size[finite]))[finite].all())
 
 
 def strongest_agrees(single: LinearMap) -> bool:
@@ -214,13 +239,14 @@ def _close(left: Tensor, right: Tensor, size: float = 0.0) -> bool:
         return False
     finite = left.isfinite()
     left, right = left[finite], right[finite]
-    narrow = 1e-12 if left.dtype == torch.float64 else 1e-6
-    return _largest(left - right) <= narrow * max(_largest(right), size, 1e-300)
+    narrow = 1e-12 if left.dtype in (torch.float64, torch.complex128) else 1e-6
+    return largest(left - right) <= narrow * max(largest(right), size, 1e-300)
 
 
-def _largest(tensor: Tensor) -> float:
+def largest(tensor: Tensor) -> float:
     return float(tensor.abs().max()) if tensor.numel() else 0.0
 
 
-def _random(shape: tuple[int, ...]) -> Tensor:
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+def _random(shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor:
+    wide = torch.complex128 if dtype.is_complex else torch.float64
+    return torch.randn(shape, dtype=wide, generator=torch.Generator().manual_seed(3)).to(dtype)

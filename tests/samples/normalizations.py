@@ -30,6 +30,7 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x, w, b: F.layer_norm(x.detach(), (4,), w, b), (3, 4), (4,), (4,)),
     ],
     "NativeGroupNormBackward0": [
+        of(lambda x, w, b: torch.native_group_norm(x, w, b, 2, 4, 6, 2, 1e-5), (2, 4, 6), (4,), (4,)),
         of(lambda x, w, b: F.group_norm(x, 2, w, b), (2, 4, 3), (4,), (4,)),
         of(lambda x, w, b: F.group_norm(x, 4, w, b), (2, 4, 2, 2), (4,), (4,)),
         of(lambda x: F.group_norm(x, 1), (2, 4, 3)),

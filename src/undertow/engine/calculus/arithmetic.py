@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undertow.engine.calculus.node import input_shapes, output_shape
+from undertow.engine.calculus.node import input_shapes, is_complex, output_shape
 from undertow.engine.calculus.table import Local, derivative
 from undertow.engine.maps import Diagonal, Expand, Identity, LinearMap, Mask, Scale, Shape
 
@@ -98,7 +98,9 @@ def div_number(node: Any) -> Local:
 
 
 @derivative("PowBackward1")
-def power(node: Any) -> Local:
+def power(node: Any) -> Local | None:
+    if is_complex(node):
+        return None
     target, (base, exponent) = output_shape(node), input_shapes(node)
     x, y, result = node._saved_self, node._saved_exponent, node._saved_result
     by_base = torch.where(y == 0, 0, y * x ** (y - 1))

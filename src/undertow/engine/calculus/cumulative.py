@@ -22,8 +22,10 @@ def cumsum(node: Any) -> Local:
 
 
 @derivative("LogcumsumexpBackward0")
-def logcumsumexp(node: Any) -> Local:
+def logcumsumexp(node: Any) -> Local | None:
     x = node._saved_self
+    if x.is_complex():
+        return None
     return (CumulativeSoftmax(x, node._saved_result, signed(node._saved_dim) % max(x.ndim, 1)),)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from undertow.engine.maps import Shape
 
-__all__ = ["dimensions", "input_shapes", "output_shape", "signed", "spread", "wide"]
+__all__ = ["dimensions", "input_shapes", "is_complex", "output_shape", "signed", "spread", "wide"]
 
 
 def input_shapes(node: Any) -> list[Shape | None]:
@@ -19,6 +19,13 @@ def input_shapes(node: Any) -> list[Shape | None]:
 def output_shape(node: Any, slot: int = 0) -> Shape:
     """The shape of an output."""
     return tuple(node._input_metadata[slot].shape)
+
+
+def is_complex(node: Any) -> bool:
+    """Whether a result, or anything that a gradient flows to, is complex."""
+    if node._input_metadata[0].dtype.is_complex:
+        return True
+    return any(fn is not None and fn._input_metadata[slot].dtype.is_complex for fn, slot in node.next_functions)
 
 
 def signed(number: int) -> int:

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from undertow.engine.calculus import kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
+from undertow.engine.calculus.reductions import total, weighted_total
 from undertow.engine.calculus.table import Local, derivative, pulled_by
-from undertow.engine.maps import Diagonal, Expand, LinearMap, LogSoftmax, Reshape, Shape, Softmax, Standardize
+from undertow.engine.maps import Diagonal, Expand, LinearMap, LogSoftmax, Reshape, Scale, Shape, Softmax, Standardize
 
 __all__: list[str] = []
 
@@ -45,8 +46,17 @@ def group_norm(node: Any) -> Local:
     weight = node._saved_weight
     per_channel = (node._saved_C, *[1] * (x.ndim - 2))
     weight = None if weight is None else weight.reshape(per_channel)
-    by_input, by_weight, by_bias = _scaled(node, grouped, z.reshape(shape), weight, per_channel)
-    return [(m, None, None) for m in (by_input, by_weight, by_bias)]
+    by_input, *others = _scaled(node, grouped, z.reshape(shape), weight, per_channel)
+    by_statistics = () if by_input is None else _statistics(z, r, tuple(x.shape), output_shape(node, 1))
+    return [(by_input, *by_statistics), *[(single,) for single in others]]
+
+
+def _statistics(z: Tensor, r: Tensor, source: Shape, target: Shape) -> tuple[LinearMap, LinearMap]:
+    """How the mean, and one over the standard deviation, of each group answer to the input."""
+    groups = tuple(z.shape)
+    lined_up = Reshape(source, groups)
+    mean = Scale(1 / max(groups[-1], 1), target) @ total(groups, (2,), target)
+    return mean @ lined_up, weighted_total(-z * r * r / max(groups[-1], 1), (2,), target) @ lined_up
 
 
 @derivative("NativeBatchNormBackward0")

@@ -80,6 +80,7 @@ def adaptive_avg_pool2d(node: Any) -> Local:
 
 
 @derivative("AvgPool3DBackward0")
+@pulled_by(kernels.convolutions.avg_pool3d)
 def avg_pool3d(node: Any) -> Local:
     sizes, strides, paddings = (
         spread(saved, 3) for saved in (node._saved_kernel_size, node._saved_stride, node._saved_padding)
@@ -97,6 +98,7 @@ def avg_pool3d(node: Any) -> Local:
 
 
 @derivative("AdaptiveAvgPool3DBackward0")
+@pulled_by(kernels.convolutions.adaptive_avg_pool3d)
 def adaptive_avg_pool3d(node: Any) -> Local:
     def means(row: Tensor, _: int, count: int) -> Tensor:
         answer: Tensor = torch.ops.aten._adaptive_avg_pool2d.default(row, (1, count))

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from undertow.engine.calculus.node import dimensions, output_shape
+from undertow.engine.calculus.node import dimensions, is_complex, output_shape
 from undertow.engine.calculus.table import Local, derivative
 from undertow.engine.maps import Diagonal, LinearMap, Reshape, Scale, Shape, Total
 
@@ -71,24 +71,28 @@ def nansum(node: Any) -> Local:
 
 
 @derivative("VarBackward0")
-def var(node: Any) -> Local:
-    return (_variance(node),)
+def var(node: Any) -> Local | None:
+    return None if is_complex(node) else (_variance(node),)
 
 
 @derivative("VarMeanBackward0")
-def var_mean(node: Any) -> Local:
+def var_mean(node: Any) -> Local | None:
     x = node._saved_self
+    if x.is_complex():
+        return None
     return ((_variance(node), _mean(tuple(x.shape), node._saved_dim, output_shape(node, 1))),)
 
 
 @derivative("StdBackward0")
-def std(node: Any) -> Local:
-    return (_deviation(node, node._saved_result),)
+def std(node: Any) -> Local | None:
+    return None if is_complex(node) else (_deviation(node, node._saved_result),)
 
 
 @derivative("StdMeanBackward0")
-def std_mean(node: Any) -> Local:
+def std_mean(node: Any) -> Local | None:
     x = node._saved_self
+    if x.is_complex():
+        return None
     return ((_deviation(node, node._saved_result0), _mean(tuple(x.shape), node._saved_dim, output_shape(node, 1))),)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undertow.engine.calculus import kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed, wide
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import AlongAxis, Identity, Index, LinearMap, Shape
 
 __all__: list[str] = []
@@ -47,25 +48,25 @@ def _resampled(operation: Any, scales: tuple[str, ...], *, aligned: bool) -> Cal
     return rule
 
 
-_aten = torch.ops.aten
 _one, _two, _three = ("scales",), ("scales_h", "scales_w"), ("scales_d", "scales_h", "scales_w")
 
 for _name, _operation, _scales, _aligned in [
-    ("UpsampleNearest1DBackward0", _aten.upsample_nearest1d.default, _one, False),
-    ("UpsampleNearest2DBackward0", _aten.upsample_nearest2d.default, _two, False),
-    ("UpsampleNearest3DBackward0", _aten.upsample_nearest3d.default, _three, False),
-    ("UpsampleNearestExact1DBackward0", _aten._upsample_nearest_exact1d.default, _one, False),
-    ("UpsampleNearestExact2DBackward0", _aten._upsample_nearest_exact2d.default, _two, False),
-    ("UpsampleNearestExact3DBackward0", _aten._upsample_nearest_exact3d.default, _three, False),
-    ("UpsampleLinear1DBackward0", _aten.upsample_linear1d.default, _one, True),
-    ("UpsampleBilinear2DBackward0", _aten.upsample_bilinear2d.default, _two, True),
-    ("UpsampleBilinear2DAaBackward0", _aten._upsample_bilinear2d_aa.default, _two, True),
-    ("UpsampleBicubic2DBackward0", _aten.upsample_bicubic2d.default, _two, True),
-    ("UpsampleBicubic2DAaBackward0", _aten._upsample_bicubic2d_aa.default, _two, True),
-    ("UpsampleLanczos2DAaBackward0", _aten._upsample_lanczos2d_aa.default, _two, True),
-    ("UpsampleTrilinear3DBackward0", _aten.upsample_trilinear3d.default, _three, True),
+    ("UpsampleNearest1DBackward0", "upsample_nearest1d", _one, False),
+    ("UpsampleNearest2DBackward0", "upsample_nearest2d", _two, False),
+    ("UpsampleNearest3DBackward0", "upsample_nearest3d", _three, False),
+    ("UpsampleNearestExact1DBackward0", "_upsample_nearest_exact1d", _one, False),
+    ("UpsampleNearestExact2DBackward0", "_upsample_nearest_exact2d", _two, False),
+    ("UpsampleNearestExact3DBackward0", "_upsample_nearest_exact3d", _three, False),
+    ("UpsampleLinear1DBackward0", "upsample_linear1d", _one, True),
+    ("UpsampleBilinear2DBackward0", "upsample_bilinear2d", _two, True),
+    ("UpsampleBilinear2DAaBackward0", "_upsample_bilinear2d_aa", _two, True),
+    ("UpsampleBicubic2DBackward0", "upsample_bicubic2d", _two, True),
+    ("UpsampleBicubic2DAaBackward0", "_upsample_bicubic2d_aa", _two, True),
+    ("UpsampleLanczos2DAaBackward0", "_upsample_lanczos2d_aa", _two, True),
+    ("UpsampleTrilinear3DBackward0", "upsample_trilinear3d", _three, True),
 ]:
-    derivative(_name)(_resampled(_operation, _scales, aligned=_aligned))
+    _rule = _resampled(getattr(torch.ops.aten, _operation).default, _scales, aligned=_aligned)
+    derivative(_name)(pulled_by(kernels.resampling.resampled(_operation, _scales, aligned=_aligned))(_rule))
 
 
 @derivative("ReflectionPad1DBackward0", "ReflectionPad2DBackward0", "ReflectionPad3DBackward0")

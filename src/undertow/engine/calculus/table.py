@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from undertow.engine.calculus.kernels import Kernel
+from undertow.engine.calculus.node import is_complex
 from undertow.engine.maps import Diagonal, LinearMap, Mask
 from undertow.errors import RegistryError
 
@@ -68,7 +69,7 @@ def elementwise(name: str, slope: Callable[[Any], Tensor], kernel: Kernel | None
     """
 
     def rule(node: Any) -> Local | None:
-        return None if _is_complex(node) else (Diagonal(slope(node)),)
+        return None if is_complex(node) else (Diagonal(slope(node)),)
 
     _enter(name, rule)
     if kernel is not None:
@@ -84,11 +85,6 @@ def masked(name: str, kept: Callable[[Any], Tensor], kernel: Kernel | None = Non
     _enter(name, rule)
     if kernel is not None:
         pulled_by(kernel)(rule)
-
-
-def _is_complex(node: Any) -> bool:
-    receiver, slot = node.next_functions[0]
-    return bool(node._input_metadata[0].dtype.is_complex or receiver._input_metadata[slot].dtype.is_complex)
 
 
 def _enter(name: str, rule: Rule) -> None:

@@ -14,6 +14,7 @@ from undertow.engine.calculus.kernels import (
     normalizations,
     products,
     recurrences,
+    resampling,
     shapes,
 )
 from undertow.engine.calculus.kernels.kernel import Kernel
@@ -27,5 +28,6 @@ __all__ = [
     "normalizations",
     "products",
     "recurrences",
+    "resampling",
     "shapes",
 ]

@@ -45,7 +45,9 @@ def batch_norm(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products:
     return answer
 
 
-def group_norm(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products:
+def group_norm(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products | None:
+    if any(cotangent is not None for cotangent in cotangents[1:]):
+        return None  # of the mean and the deviation
     x = node._saved_input
     answer: Products = group_norm_backward(
         cotangents[0].contiguous(),
