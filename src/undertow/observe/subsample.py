@@ -10,12 +10,57 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Size, Tensor
 
-__all__ = ["ENTRIES", "entries", "flat", "segment_norms", "segment_sums"]
+__all__ = ["ENTRIES", "Subsample", "entries", "flat", "subsample_of"]
 
 ENTRIES = 1024
 """Looked at of each tensor: a norm estimated from them has a relative error of about 2.2 %."""
+
+
+class Subsample:
+    """Which entries are looked at, of tensors of some shapes.
+
+    Attributes:
+        lengths: How many of each tensor.
+        sizes: How many each tensor has.
+    """
+
+    def __init__(self, shapes: Sequence[Size]):
+        sizes = [shape.numel() for shape in shapes]
+        strides = [
+            1 if size <= ENTRIES else _stride(size, shape[-1]) for size, shape in zip(sizes, shapes, strict=True)
+        ]
+        lengths = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
+        self.sizes = np.array(sizes, dtype=np.float64)
+        self.lengths = np.array(lengths, dtype=np.int64)
+        self._steps = [((length,), (stride,)) for length, stride in zip(lengths, strides, strict=True)]
+        self._starts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
+        self._each = self.sizes / np.maximum(self.lengths, 1)
+
+    def views(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The entries of each tensor, in its own memory; copies of those that are not contiguous."""
+        return [
+            tensor.as_strided(*step) if tensor.is_contiguous() else tensor.reshape(-1)[:: step[1][0]]
+            for tensor, step in zip(tensors, self._steps, strict=True)
+        ]
+
+    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Over each tensor's entries, of values of shape (…, entries)."""
+        if not len(self.lengths):
+            return np.zeros((*values.shape[:-1], 0))
+        return np.add.reduceat(values, self._starts, axis=-1, dtype=np.float64)
+
+    def norms(self, squares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Norms of whole tensors, estimated from the sums of squares of the entries that stand for them."""
+        norms: NDArray[np.float64] = np.sqrt(squares * self._each)
+        return norms
+
+
+@lru_cache(maxsize=64)
+def subsample_of(shapes: tuple[Size, ...]) -> Subsample:
+    """The one for tensors of these shapes, none of them empty."""
+    return Subsample(shapes)
 
 
 def entries(tensor: Tensor) -> Tensor:
@@ -37,10 +82,10 @@ def _stride(count: int, columns: int) -> int:
 
 def flat(parts: Sequence[Tensor]) -> NDArray[np.float64]:
     """All parts end to end, on the host; one transfer a device and dtype."""
-    kinds = [(part.device, part.dtype) for part in parts]
-    if len(set(kinds)) == 1:
+    if len({part.dtype for part in parts}) == 1 and len({part.device for part in parts}) == 1:
         joined: NDArray[np.float64] = torch.cat([*parts]).to("cpu", torch.float64).numpy()
         return joined
+    kinds = [(part.device, part.dtype) for part in parts]
     found: list[NDArray[np.float64]] = [np.empty(0)] * len(parts)
     for kind in set(kinds):
         positions = [p for p, other in enumerate(kinds) if other == kind]
@@ -50,16 +95,3 @@ def flat(parts: Sequence[Tensor]) -> NDArray[np.float64]:
         ):
             found[p] = piece
     return np.concatenate(found) if found else np.empty(0)
-
-
-def segment_sums(values: NDArray[Any], lengths: Sequence[int]) -> NDArray[np.float64]:
-    """The sum of each stretch of `lengths` values, none of them empty."""
-    starts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
-    return np.add.reduceat(values, starts, dtype=np.float64) if len(lengths) else np.empty(0)
-
-
-def segment_norms(values: NDArray[np.float64], lengths: Sequence[int], sizes: Sequence[int]) -> NDArray[np.float64]:
-    """The norm of each tensor of `sizes` entries, estimated from the `lengths` entries that stand for it."""
-    with np.errstate(all="ignore"):
-        ratio = np.array(sizes, dtype=np.float64) / np.maximum(lengths, 1)
-        return np.sqrt(segment_sums(values * values, lengths) * ratio)

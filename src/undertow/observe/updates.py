@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
-from undertow.observe.subsample import entries, flat, segment_norms, segment_sums
+from undertow.observe.subsample import Subsample, entries, flat, subsample_of
 
 __all__ = ["UpdateProbe", "carried", "in_force", "moved"]
 
@@ -22,61 +22,62 @@ class UpdateProbe:
     def __init__(self, parameters: Sequence[Tensor]):
         self._parameters = parameters
         self._places = [parameter.data_ptr() for parameter in parameters]
-        self._views = [entries(parameter) for parameter in parameters]
-        self._lengths = [view.numel() for view in self._views]
-        self._sizes = [parameter.numel() for parameter in parameters]
+        self._subsample = subsample_of(tuple([parameter.shape for parameter in parameters]))
+        self._views = self._subsample.views(parameters)
         self._weights = flat(self._views)
-        self._gradients = _gradients(parameters, self._lengths)
+        self._gradients = _gradients(parameters, self._subsample)
 
     def after(self) -> dict[str, NDArray[np.float64]]:
         """What changed since this probe was made: columns of `Updates`, one entry a parameter."""
-        change = flat(self._views_now()) - self._weights
-        asked = self._gradients != 0
-        lost = segment_sums((change == 0) & asked, self._lengths)
-        moved = segment_sums(asked, self._lengths)
+        gradients, weights, seen = self._gradients, self._weights, self._subsample
+        change = flat(self._views_now()) - weights
+        asked = gradients != 0
+        terms = np.empty((6, len(change)))
+        np.multiply(weights, weights, out=terms[0])
+        np.multiply(gradients, gradients, out=terms[1])
+        np.multiply(change, change, out=terms[2])
+        np.multiply(change, gradients, out=terms[3])
+        terms[4] = asked
+        np.logical_and(change == 0, asked, out=terms[5])
         with np.errstate(all="ignore"):
+            sums = seen.sums(terms)
+            weight, gradient, update = seen.norms(sums[:3])
             return {
-                "weight": segment_norms(self._weights, self._lengths, self._sizes),
-                "gradient": segment_norms(self._gradients, self._lengths, self._sizes),
-                "update": segment_norms(change, self._lengths, self._sizes),
-                "lost": lost / moved,
-                "silent": 1 - moved / np.array(self._lengths),
-                "angle": self._angle(change),
+                "weight": weight,
+                "gradient": gradient,
+                "update": update,
+                "lost": sums[5] / sums[4],
+                "silent": 1 - sums[4] / seen.lengths,
+                "angle": np.arccos(np.clip(-sums[3] / np.sqrt(sums[2] * sums[1]), -1, 1)),
             }
-
-    def _angle(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Between each parameter's change and the way straight downhill."""
-        downhill = -segment_sums(change * self._gradients, self._lengths)
-        squares = segment_sums(change * change, self._lengths) * segment_sums(self._gradients**2, self._lengths)
-        angle: NDArray[np.float64] = np.arccos(np.clip(downhill / np.sqrt(squares), -1, 1))
-        return angle
 
     def _views_now(self) -> list[Tensor]:
         """The same views, anew where a parameter was given other memory, or where a view was a copy."""
-        return [
-            view if parameter.data_ptr() == place == view.data_ptr() else entries(parameter)
-            for parameter, place, view in zip(self._parameters, self._places, self._views, strict=True)
-        ]
+        now = [parameter.data_ptr() for parameter in self._parameters]
+        if now == self._places == [view.data_ptr() for view in self._views]:
+            return self._views
+        return self._subsample.views(self._parameters)
 
 
 def carried(parameters: Sequence[Tensor]) -> NDArray[np.float64]:
     """The norm of what each parameter's `.grad` holds now; 0 where it holds nothing."""
     if not parameters:
         return np.empty(0)
-    lengths = [entries(parameter).numel() for parameter in parameters]
-    norms = segment_norms(_gradients(parameters, lengths), lengths, [parameter.numel() for parameter in parameters])
+    seen = subsample_of(tuple([parameter.shape for parameter in parameters]))
+    with np.errstate(all="ignore"):
+        norms = seen.norms(seen.sums(_gradients(parameters, seen) ** 2))
     return np.nan_to_num(norms, nan=0.0, posinf=np.inf)
 
 
-def _gradients(parameters: Sequence[Tensor], lengths: Sequence[int]) -> NDArray[np.float64]:
+def _gradients(parameters: Sequence[Tensor], seen: Subsample) -> NDArray[np.float64]:
     """The subsampled gradients, `nan` for parameters that have none or a sparse one."""
     grads = [parameter.grad for parameter in parameters]
-    dense = [grad is not None and not grad.is_sparse for grad in grads]
-    present = flat([entries(grad) for grad, has in zip(grads, dense, strict=True) if has and grad is not None])
-    if all(dense):
-        return present
-    found = np.full(sum(lengths), np.nan)
-    found[np.repeat(np.array(dense, dtype=bool), np.array(lengths, dtype=np.int64))] = present
+    present = [grad for grad in grads if grad is not None and not grad.is_sparse]
+    if len(present) == len(grads):
+        return flat(seen.views(present))
+    dense = np.array([grad is not None and not grad.is_sparse for grad in grads], dtype=bool)
+    found = np.full(int(seen.lengths.sum()), np.nan)
+    found[np.repeat(dense, seen.lengths)] = flat([entries(grad) for grad in present])
     return found
 
 

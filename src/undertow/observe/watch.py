@@ -53,7 +53,9 @@ class Watch:
         """The norms by the plan's keys, and those of the seeds; tensors are moved to the host at once."""
         self.remove()
         sizes = self._sizes
-        return dict(zip(sizes, to_host([*sizes.values()]), strict=True)), to_host(self._seeds)
+        if Tensor in set(map(type, sizes.values())):
+            sizes = dict(zip(sizes, to_host([*sizes.values()]), strict=True))
+        return sizes, to_host(self._seeds)  # type: ignore[return-value]
 
     def remove(self) -> None:
         for handle in self._handles:
