@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from undertow.engine.graph import Graph
 from undertow.observe.saved import saved
@@ -60,18 +61,18 @@ def _activation(
     index: int, value: Tensor, units: int, greatest: float, slope: Callable[[Tensor], Tensor]
 ) -> Activation:
     seen = _thinned(value, units).to(torch.float32)
-    steep = slope(seen) > FLAT * greatest
     others = [d for d in range(seen.dim()) if d != units]
-    rms = float(torch.linalg.vector_norm(seen)) / seen.numel() ** 0.5
+    steep = (slope(seen) > FLAT * greatest).sum(others)
     sizes = seen.abs().mean(others)
+    norm, varied = float(vector_norm(seen)), vector_norm(seen - seen.mean(0))
     return Activation(
         operation=index,
         units=seen.shape[units],
-        flat=~steep.sum(others).ne(0).cpu().numpy(),
+        flat=steep.eq(0).cpu().numpy(),
         entries=seen.numel() // seen.shape[units],
         flat_share=1 - float(steep.sum()) / seen.numel(),
-        rms=rms,
-        varied=float(seen.var(0, correction=0).mean().sqrt()) / rms if rms > 0 else 0.0,
+        rms=norm / seen.numel() ** 0.5,
+        varied=float(varied) / norm if norm > 0 else 0.0,
         dormant=float((sizes <= 0.1 * sizes.mean()).to(torch.float32).mean()),
     )
 

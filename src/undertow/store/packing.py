@@ -28,7 +28,7 @@ __all__ = [
 
 
 def pack_facts(facts: Any) -> bytes:
-    return zlib.compress(json.dumps(facts, separators=(",", ":")).encode(), 6)
+    return zlib.compress(json.dumps(facts, separators=(",", ":")).encode(), 1)
 
 
 def unpack_facts(blob: bytes) -> Any:

@@ -19,10 +19,13 @@ from undertow.errors import StoreError
 from undertow.store.packing import pack_columns, pack_facts, pack_sizes, pack_topology
 from undertow.store.records import (
     UPDATE_COLUMNS,
+    Activation,
     Event,
+    InputScale,
     OptimizerState,
     Parameter,
     Probed,
+    Target,
 )
 
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
@@ -116,18 +119,17 @@ def facts_of(seeds: Sequence[float], scale: float, probed: Probed) -> dict[str, 
         "seeds": [_number(seed) for seed in seeds],
         "scale": scale,
         "head": [list(head.operations), [[*item] for item in head.softmax_sizes.items()]],
-        "target": None if target is None else _plain(asdict(target)),
-        "activations": [
-            {**_plain(asdict(a) | {"flat": None}), "flat": np.packbits(a.flat).tobytes().hex()}
-            for a in probed.activations
-        ],
-        "inputs": [_plain(asdict(scale)) for scale in probed.inputs],
+        "target": None if target is None else _plain(target),
+        "activations": [_plain(a) | {"flat": np.packbits(a.flat).tobytes().hex()} for a in probed.activations],
+        "inputs": [_plain(scale) for scale in probed.inputs],
         "conditions": None if probed.conditions is None else asdict(probed.conditions),
     }
 
 
-def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: _number(value) if isinstance(value, float) else value for key, value in facts.items()}
+def _plain(record: Activation | InputScale | Target) -> dict[str, Any]:
+    """By the names of its fields; these records hold nothing that would have to be copied."""
+    facts = {name: getattr(record, name) for name in record.__slots__}
+    return {name: _number(value) if isinstance(value, float) else value for name, value in facts.items()}
 
 
 def _number(value: float) -> float | str:
