@@ -1,25 +1,30 @@
-"""Forward and our sweep over forward and `loss.backward()`: `python -m benchmarks.sweep`.
+"""Our sweep beside `loss.backward()`, in time and memory: `python -m benchmarks.sweep`.
 
 One thread, eager, the ways compared one after the other in every round, medians of the ratios within a round.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
+from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 import undertow
+from benchmarks.families import FAMILIES
 from benchmarks.models import MODELS, Task
 from undertow.engine.algebras import Gradient
 from undertow.engine.graph import Graph
 from undertow.engine.graph_task import in_graph_task
 from undertow.engine.sweep import sweep
 
-SECONDS = 8.0
+SECONDS = float(os.environ.get("SECONDS", "12"))
 FEWEST = 15
 
 Backward = Callable[[Tensor], object]
@@ -47,37 +52,67 @@ WAYS: dict[str, Backward] = {
 }
 
 
-def seconds(task: Task, backward: Backward) -> float:
-    """One training step without the optimizer, from zeroed gradients to a graph that is freed."""
+class Cost(NamedTuple):
+    """Seconds of one training step without the optimizer, and of its backward pass with the freeing of the graph."""
+
+    step: float
+    sweep: float
+
+    def over(self, other: Cost) -> Cost:
+        return Cost(self.step / other.step, self.sweep / other.sweep)
+
+
+def cost(task: Task, backward: Backward) -> Cost:
     task.model.zero_grad(set_to_none=True)
     start = time.perf_counter()
     loss = task.loss()
+    between = time.perf_counter()
     backward(loss)
     del loss
-    return time.perf_counter() - start
+    end = time.perf_counter()
+    return Cost(end - start, end - between)
 
 
-def measure(task: Task) -> tuple[float, dict[str, list[float]]]:
-    """Milliseconds of PyTorch's own step, and each way's ratios to it, round by round."""
-    plain: list[float] = []
-    ratios: dict[str, list[float]] = {name: [] for name in WAYS}
+def measure(task: Task) -> tuple[Cost, dict[str, list[Cost]]]:
+    """What PyTorch's own step costs, and each way's ratios to it, round by round."""
+    plain: list[Cost] = []
+    ratios: dict[str, list[Cost]] = {name: [] for name in WAYS}
     stop = time.perf_counter() + SECONDS
     while len(plain) < FEWEST or time.perf_counter() < stop:
-        plain.append(seconds(task, Tensor.backward))
+        plain.append(cost(task, Tensor.backward))
         for name, way in WAYS.items():
-            ratios[name].append(seconds(task, way) / plain[-1])
-    return statistics.median(plain) * 1e3, ratios
+            ratios[name].append(cost(task, way).over(plain[-1]))
+    return middle(plain), ratios
+
+
+def middle(costs: list[Cost]) -> Cost:
+    return Cost(*map(statistics.median, zip(*costs, strict=True)))
+
+
+def peak(task: Task, backward: Backward) -> int:
+    """Bytes of tensors, at most, that a step allocates beyond the model and the batch."""
+    task.model.zero_grad(set_to_none=True)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        backward(task.loss())
+    events = profiler.profiler.kineto_results.events()
+    memory = sorted((event for event in events if event.name() == "[memory]"), key=lambda event: event.start_ns())
+    return max(accumulate(event.nbytes() for event in memory))
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"| model | loss.backward(), ms | {' | '.join(WAYS)} |")
-    print("| --- | --- |" + " --- |" * len(WAYS))
-    for name, make in MODELS.items():
+    heads = [f"{name}: step (sweep)" for name in WAYS]
+    print(f"| model | `loss.backward()`: step (sweep), ms | {' | '.join(heads)} | peak memory, ours | borrowed |")
+    print("| --- | --- |" + " --- |" * (len(WAYS) + 2))
+    for name, make in {**MODELS, **FAMILIES}.items():
         torch.manual_seed(0)
-        plain, ratios = measure(make())
-        cells = (f"{statistics.median(values):.2f}" for values in ratios.values())
-        print(f"| {name} | {plain:.2f} | {' | '.join(cells)} |", flush=True)
+        task = make()
+        plain, ratios = measure(task)
+        cells = (f"{step:.2f} ({alone:.2f})" for step, alone in map(middle, ratios.values()))
+        least = peak(task, Tensor.backward)
+        peaks = (f"{peak(task, way) / least:.2f}" for way in (own, borrowed))
+        first = f"{plain.step * 1e3:.2f} ({plain.sweep * 1e3:.2f})"
+        print(f"| {name} | {first} | {' | '.join(cells)} | {' | '.join(peaks)} |", flush=True)
 
 
 if __name__ == "__main__":
