@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from undertow.errors import ForecastError
 from undertow.forecast import History, forecast
+from undertow.forecast.forecast import _student
 
 SHAPES = {
     "power law": lambda t, r: r.uniform(0.05, 1) + r.uniform(1, 4) * (t + r.uniform(1, 30)) ** -r.uniform(0.2, 1),
@@ -123,3 +125,8 @@ def test_the_error_of_a_bin_is_that_of_its_mean():
         history = History.of(5 + random.standard_normal(400))
         off.append((history.level[-1] - 5) / history.error[-1])
     assert 0.8 < np.std(off) < 1.25
+
+
+def test_quantiles_of_the_errors_are_those_of_student():
+    probability = np.linspace(0.01, 0.99, 99)
+    np.testing.assert_allclose(_student(probability), student.ppf(probability, 4), atol=1e-7)

@@ -1,6 +1,7 @@
 """Imports point one way only: down this list to up."""
 
 import ast
+import subprocess
 import sys
 
 import pytest
@@ -23,7 +24,7 @@ LAYERS = {
         "numpy",
         "scipy",
     ),
-    "undertow.forecast": ("undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy", "scipy"),
+    "undertow.forecast": ("undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy"),
     "undertow.compare": ("undertow.diagnose", "undertow.store", "numpy"),
     "undertow.show": (
         "undertow.compare",
@@ -110,3 +111,9 @@ def test_every_module_belongs_to_a_layer():
     assert {layer(name, LAYERS) for name in names} == set(LAYERS)
     unplaced = [name for name in names if layer(name, LAYERS) == "undertow" and name != "undertow"]
     assert not unplaced
+
+
+def test_observing_loads_nothing_that_only_judging_and_showing_need():
+    loaded = "import sys, undertow; print(*{name.partition('.')[0] for name in sys.modules})"
+    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=120, check=True)
+    assert not {"scipy", "plotly", "jinja2", "rich", "typer"} & set(found.stdout.split())

@@ -5,16 +5,18 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
 from undertow.errors import SpaceError
 from undertow.linear.space import Point, Space
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
 
 __all__ = ["Adjoint", "Operator", "Product"]
 
@@ -102,6 +104,8 @@ class Operator(abc.ABC):
         Raises:
             SpaceError: It is between complex tensors, over whose numbers it need not be linear.
         """
+        from scipy.sparse.linalg import LinearOperator  # late: it takes 0.3 s and 20 MB of whoever only observes
+
         self._refuse_complex("SciPy's LinearOperator")
         wide = torch.float64 in {*self.source.dtypes, *self.target.dtypes}
         forward, back = (
