@@ -13,6 +13,7 @@ from undertow.errors import RegistryError
 BOUNDED = {
     "MkldnnRnnLayerBackward0",
     "NativeBatchNormBackward0",
+    "NativeBatchNormLegitBackward0",
     "NativeGroupNormBackward0",
     "NativeLayerNormBackward0",
     "RenormBackward0",

@@ -86,4 +86,9 @@ SAMPLES: dict[str, list[Sample]] = {
         of(torch.normal, (3, 4), (4,), low=0),
         of(torch.normal, (), (), low=0),
     ],
+    "CopyBackwards": [
+        of(lambda x, y: (x * 1).copy_(y), (3, 4), (3, 4)),
+        of(lambda x, y: (x * 1).copy_(y), (3, 4), (4,)),
+        of(lambda y: torch.zeros(()).copy_(y), ()),
+    ],
 }

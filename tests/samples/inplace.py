@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from tests.samples.sample import Sample, of
@@ -59,5 +60,10 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: (x * 1).as_strided_((2, 3), (4, 1)), (3, 4)),
         of(lambda x: (x * 1).as_strided_((2, 2), (1, 4), 1), (3, 4)),
         of(lambda x: (x * 1).as_strided_((), (), 2), (3, 4)),
+    ],
+    "AsStridedBackward0_copy": [
+        of(lambda x: torch.as_strided_copy(x, (2, 3), (4, 1)), (3, 4)),
+        of(lambda x: torch.as_strided_copy(x, (), (), 2), (3, 4)),
+        of(lambda x: torch.as_strided_copy(x, (4, 3), (2, 1), 1), (3, 4)),
     ],
 }

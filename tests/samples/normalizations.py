@@ -4,8 +4,16 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from tests.samples.sample import Sample, of, uniform
+
+
+def legit(x: Tensor, weight: Tensor | None, bias: Tensor | None, training: bool) -> Tensor:
+    """Batch normalisation as it is traced: running statistics are told to be written."""
+    running = uniform(3), uniform(3) + 0.5
+    return torch.ops.aten._native_batch_norm_legit(x, weight, bias, *running, training, 0.1, 1e-5)[0]
+
 
 SAMPLES: dict[str, list[Sample]] = {
     "SoftmaxBackward0": [
@@ -40,5 +48,10 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x, w, b: F.batch_norm(x, None, None, w, b, True), (2, 3, 2, 2), (3,), (3,)),
         of(lambda x: F.batch_norm(x, None, None, training=True), (4, 3, 2)),
         of(lambda x, w, b: F.batch_norm(x, uniform(3), uniform(3) + 0.5, w, b), (2, 3, 2, 2), (3,), (3,)),
+    ],
+    "NativeBatchNormLegitBackward0": [
+        of(lambda x, w, b: legit(x, w, b, True), (4, 3), (3,), (3,)),
+        of(lambda x, w, b: legit(x, w, b, False), (2, 3, 2, 2), (3,), (3,)),
+        of(lambda x: legit(x, None, None, True), (4, 3, 2)),
     ],
 }

@@ -56,4 +56,24 @@ SAMPLES: dict[str, list[Sample]] = {
         of(grouped, (2, 3, 4), (2, 4, 4)),
         of(lambda a, b: grouped(a.detach(), b.transpose(1, 2), 3, 5), (5, 4), (2, 8, 4)),
     ],
+    "VdotBackward0": [
+        of(torch.vdot, (4,), (4,)),
+        of(lambda x, y: torch.vdot(x, y.detach()), (4,), (4,)),
+        of(torch.vdot, (1,), (1,)),
+    ],
+    "AddbmmBackward0": [
+        of(torch.addbmm, (3, 5), (2, 3, 4), (2, 4, 5)),
+        of(lambda x, a, b: torch.addbmm(x, a, b, beta=0.5, alpha=-2), (5,), (2, 3, 4), (2, 4, 5)),
+        of(lambda a, b: torch.addbmm(torch.zeros(1, 1, dtype=a.dtype), a, b.detach()), (1, 1, 1), (1, 1, 1)),
+    ],
+    "AddrBackward0": [
+        of(torch.addr, (3, 4), (3,), (4,)),
+        of(lambda x, a, b: torch.addr(x, a, b, beta=0.5, alpha=-2), (4,), (3,), (4,)),
+        of(lambda a, b: torch.addr(torch.zeros(1, 1, dtype=a.dtype), a, b.detach()), (1,), (1,)),
+    ],
+    "LinalgCrossBackward0": [
+        of(torch.linalg.cross, (2, 3), (2, 3)),
+        of(lambda x, y: torch.linalg.cross(x, y, dim=1), (2, 3, 4), (1, 3, 1)),
+        of(lambda x: torch.linalg.cross(x, x.detach()), (3,)),
+    ],
 }

@@ -159,6 +159,13 @@ def dropout(node: Any) -> Local:
     return (Scale(scale, output_shape(node)) @ Mask(node._saved_result1),)
 
 
+@derivative("CopyBackwards")
+def copy(node: Any) -> Local:
+    """Written over a tensor in place, in whatever dtype that has."""
+    target, (source, written) = output_shape(node), input_shapes(node)
+    return None if source is None else nothing(target, node), broadcast(written, target)
+
+
 @derivative("FillBackward1", "FillBackward3")
 def fill(node: Any) -> Local:
     target, (source, value) = output_shape(node), input_shapes(node)

@@ -38,7 +38,7 @@ class Entries(NamedTuple):
         return self.factors * cotangent.reshape(-1)[self.places]
 
 
-@derivative("AsStridedBackward0", "AsStridedBackward1")
+@derivative("AsStridedBackward0", "AsStridedBackward0_copy", "AsStridedBackward1")
 def strided(node: Any) -> Local | None:
     (source,) = input_shapes(node)
     return asked(node) if source is None else _of_one_piece(node, source) or asked(node)

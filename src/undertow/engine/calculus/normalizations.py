@@ -59,7 +59,7 @@ def _statistics(z: Tensor, r: Tensor, source: Shape, target: Shape) -> tuple[Lin
     return mean @ lined_up, weighted_total(-z * r * r / max(groups[-1], 1), (2,), target) @ lined_up
 
 
-@derivative("NativeBatchNormBackward0")
+@derivative("NativeBatchNormBackward0", "NativeBatchNormLegitBackward0")
 @pulled_by(kernels.normalizations.batch_norm)
 def batch_norm(node: Any) -> Local:
     x, weight = node._saved_input, node._saved_weight

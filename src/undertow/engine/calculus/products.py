@@ -9,11 +9,24 @@ import torch
 from torch import Tensor
 
 from undertow.engine.calculus import kernels
-from undertow.engine.calculus.arithmetic import broadcast
-from undertow.engine.calculus.node import dimensions, input_shapes, output_shape
-from undertow.engine.calculus.reductions import weighted_total
+from undertow.engine.calculus.arithmetic import broadcast, weighted
+from undertow.engine.calculus.node import dimensions, input_shapes, is_complex, output_shape, signed
+from undertow.engine.calculus.reductions import total, weighted_total
 from undertow.engine.calculus.table import Local, derivative, pulled_by
-from undertow.engine.maps import Blocks, Expand, LeftMultiply, LinearMap, Place, Reshape, RightMultiply, Scale, Shape
+from undertow.engine.maps import (
+    Blocks,
+    Diagonal,
+    Expand,
+    LeftMultiply,
+    LinearMap,
+    Place,
+    Reshape,
+    RightMultiply,
+    Roll,
+    Scale,
+    Shape,
+    Sum,
+)
 
 __all__: list[str] = []
 
@@ -64,6 +77,57 @@ def addmv(node: Any) -> Local:
 def dot(node: Any) -> Local:
     a, b = node._saved_self, node._saved_tensor
     return None if b is None else _row_times(b), None if a is None else _row_times(a)
+
+
+@derivative("VdotBackward0")
+def vdot(node: Any) -> Local | None:
+    """Over complex numbers it is not linear in its first input."""
+    a, b = node._saved_self, node._saved_other
+    if is_complex(node):
+        return None
+    return None if b is None else _row_times(b), None if a is None else _row_times(a)
+
+
+@derivative("AddbmmBackward0")
+def addbmm(node: Any) -> Local:
+    rows, columns = target = output_shape(node)
+    b, a = node._saved_batch2, node._saved_batch1
+    products = a_times(b, rows), times_b(a, columns)
+    return _added(node, target, (_over_batch(products[0], target), _over_batch(products[1], target)))
+
+
+def _over_batch(product: LinearMap | None, target: Shape) -> LinearMap | None:
+    return product and total(product.target, (0,), target) @ product
+
+
+@derivative("AddrBackward0")
+def addr(node: Any) -> Local:
+    rows, columns = target = output_shape(node)
+    a, b, (_, of_a, of_b) = node._saved_vec1, node._saved_vec2, input_shapes(node)
+    column = None if of_a is None else weighted((rows, 1), target, b)
+    row = None if of_b is None else weighted((1, columns), target, a.unsqueeze(-1))
+    return _added(
+        node,
+        target,
+        (column and column @ Reshape((rows,), (rows, 1)), row and row @ Reshape((columns,), (1, columns))),
+    )
+
+
+@derivative("LinalgCrossBackward0")
+def cross(node: Any) -> Local:
+    target, (of_a, of_b) = output_shape(node), input_shapes(node)
+    dim = signed(node._saved_dim) % len(target)
+    return _crossed(of_a, target, node._saved_other, dim, 1), _crossed(of_b, target, node._saved_self, dim, -1)
+
+
+def _crossed(source: Shape | None, target: Shape, other: Tensor, dim: int, sign: int) -> LinearMap | None:
+    """a × b has entries a' b″ - a″ b', one prime for the entry after and two for the one after that."""
+    if source is None:
+        return None
+    ahead = [other.expand(target).roll(-steps, dim) for steps in (1, 2)]
+    after, second = (Roll(target, (-steps,), (dim,)) for steps in (1, 2))
+    both = Sum(Diagonal(sign * ahead[1]) @ after, Diagonal(-sign * ahead[0]) @ second)
+    return both if source == target else both @ Expand(source, target)
 
 
 @derivative("GroupedMmBackward0")
