@@ -82,17 +82,38 @@ def _shapes(node: Any, maps: Any) -> Iterator[str]:
 
 def _values(node: Any, maps: Any) -> bool:
     """Against PyTorch's own product, for one random cotangent per output that anything reaches."""
-    wanted = [any(len(entry) > slot and entry[slot] is not None for entry in maps) for slot in range(outputs(node))]
-    cotangents = [
-        _random(tuple(output.shape), output.dtype) if want else None
-        for output, want in zip(node._input_metadata, wanted, strict=True)
-    ]
+    cotangents = _cotangents(node, maps)
     expected = vector_jacobian(node, cotangents)
     return all(
         _agree(node.next_functions[i], expected[i], entry, cotangents)
         for i, entry in enumerate(maps)
         if node.next_functions[i][0] is not None
     )
+
+
+def _cotangents(node: Any, maps: Any) -> list[Tensor | None]:
+    wanted = [any(len(entry) > slot and entry[slot] is not None for entry in maps) for slot in range(outputs(node))]
+    return [
+        _random(tuple(output.shape), output.dtype) if want else None
+        for output, want in zip(node._input_metadata, wanted, strict=True)
+    ]
+
+
+def last_places(node: Any, local: Local) -> float:
+    """How far our products are from PyTorch's, at most, in units in the last place of the largest that is added up."""
+    maps = _entries(local)
+    cotangents = _cotangents(node, maps)
+    expected, worst = vector_jacobian(node, cotangents), 0.0
+    for (fn, slot), entry, theirs in zip(node.next_functions, maps, expected, strict=True):
+        parts = [m.pull(c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
+        if fn is None or theirs is None or not parts:
+            continue
+        space = tuple(fn._input_metadata[slot].shape), fn._input_metadata[slot].dtype
+        ours, theirs = (fitted(part, *space).double() for part in (sum(parts[1:], start=parts[0]), theirs))
+        finite = ours.isfinite() & theirs.isfinite()
+        size = max(largest(theirs[finite]), _uncancelled(entry, cotangents), torch.finfo(space[1]).tiny)
+        worst = max(worst, largest((ours - theirs)[finite]) / (torch.finfo(space[1]).eps * size))
+    return worst
 
 
 def outputs(node: Any) -> int:
