@@ -31,7 +31,7 @@ def wanted(loss):
 def test_a_batch_norm_tells_its_mode_and_over_how_many_numbers_it_averages(training):
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)).train(training)
     (norm,) = noted(net(torch.randn(5, 1, 6, 6)).sum()).norms
-    assert (norm.training, norm.entries) == (training, 5 * 4 * 4)
+    assert (norm.training, norm.entries, norm.untouched) == (training, 5 * 4 * 4, not training)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

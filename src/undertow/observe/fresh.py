@@ -37,9 +37,12 @@ def looks_fresh(weight: Tensor) -> bool:
 
 
 def frozen(roster: Roster) -> dict[str, Any] | None:
-    """Parameters of called modules that require no gradient and look as they were made."""
-    held = [p for p in roster.called_parameters() if not p.requires_grad]
-    fresh = [roster.name_of(p) for p in held if looks_fresh(p)]
-    if not fresh:
-        return None
-    return {"parameters": fresh[:50], "count": len(fresh), "frozen": len(held)}
+    """Parameters of called modules that require no gradient and look as they were made, in models that are trained."""
+    fresh, held = [], 0
+    for model in roster.models:
+        parameters = [*roster.parameters_called(model)]
+        if any(p.requires_grad for p in parameters):
+            still = [p for p in parameters if not p.requires_grad]
+            held += len(still)
+            fresh += [roster.name_of(p) for p in still if looks_fresh(p)]
+    return {"parameters": fresh[:50], "count": len(fresh), "frozen": held} if fresh else None

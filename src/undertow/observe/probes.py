@@ -60,7 +60,7 @@ def activations(graph: Graph) -> Iterator[Activation]:
 def _activation(
     index: int, value: Tensor, units: int, greatest: float, slope: Callable[[Tensor], Tensor]
 ) -> Activation:
-    seen = _thinned(value, units).to(torch.float32)
+    seen = _thinned(value, units).to(torch.float32).contiguous()
     others = [d for d in range(seen.dim()) if d != units]
     steep = (slope(seen) > FLAT * greatest).sum(others)
     sizes = seen.abs().mean(others)

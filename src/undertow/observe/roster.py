@@ -212,10 +212,14 @@ class Roster:
     def called_parameters(self) -> Iterator[Tensor]:
         """The parameters of the modules that were called."""
         for model in self.models:
-            module = model.module()
-            for path, inner in module.named_modules() if module is not None else ():
-                if path in model.called:
-                    yield from (p for p in inner.parameters(recurse=False) if not is_lazy(p))
+            yield from self.parameters_called(model)
+
+    def parameters_called(self, model: _Model) -> Iterator[Tensor]:
+        """Those of one model."""
+        module = model.module()
+        for path, inner in module.named_modules() if module is not None else ():
+            if path in model.called:
+                yield from (p for p in inner.parameters(recurse=False) if not is_lazy(p))
 
     # optimizers
 

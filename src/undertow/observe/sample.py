@@ -112,6 +112,8 @@ class Sample:
             watch.remove()
             return
         self._rows.append(self._pending(*watch.stop()))
+        if self._by_hand is not None:
+            self._by_hand[1].meet_gradients()
 
     def _read(self, starts: Sequence[Start], due: bool) -> tuple[Probed, Met]:
         """Read a graph that was not recognised, or that is to be probed."""

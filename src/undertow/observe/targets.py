@@ -110,11 +110,11 @@ def _varied(value: Tensor) -> float:
 
 
 def _is_whole(graph: Graph, index: int) -> bool:
-    """Whether the pass started from this operation's unweighted mean."""
+    """Whether the pass started from this operation's unweighted mean or sum."""
     node = graph.nodes[index]
     if type(node).__name__ in RESIDUALS or saved(node, "weight") is not None or saved(node, "pos_weight") is not None:
         return False
-    return [root for root, _ in graph.roots] == [index] and getattr(node, "_saved_reduction", MEAN) == MEAN
+    return [root for root, _ in graph.roots] == [index] and getattr(node, "_saved_reduction", MEAN) in (MEAN, SUM)
 
 
 def _counts(wanted: Tensor, value: Tensor | None) -> tuple[int, ...]:

@@ -27,6 +27,10 @@ class UpdateProbe:
         self._weights = flat(self._views)
         self._gradients = _gradients(parameters, self._subsample)
 
+    def meet_gradients(self) -> None:
+        """Take the gradients as they are now: those of a loop by hand come after the weights were looked at."""
+        self._gradients = _gradients(self._parameters, self._lengths)
+
     def after(self) -> dict[str, NDArray[np.float64]]:
         """What changed since this probe was made: columns of `Updates`, one entry a parameter."""
         gradients, weights, seen = self._gradients, self._weights, self._subsample

@@ -16,11 +16,13 @@ class BatchNorm:
         operation: Index in the pass's topology.
         training: Whether it used the statistics of the batch; otherwise its running ones.
         entries: How many numbers each statistic is taken over.
+        untouched: Whether its running statistics are still 0 and 1, so that using them normalises nothing.
     """
 
     operation: int
     training: bool
     entries: int
+    untouched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Conditions:
 
     Attributes:
         norms, dropouts, attentions: Those of its graph.
-        alike: Leaves whose units are bitwise alike, as far as was looked: each row (or column) the same.
+        alike: Leaves whose units are alike up to rounding, as far as was looked: each row (or column) the same.
         resting: How many modules of each class that acts differently in eval mode are in it.
         batch: The data, as far as they enter where that is seen.
     """

@@ -147,7 +147,7 @@ class Target:
         broadcast: Whether it was broadcast to that shape.
         counts: For class targets, how many of each class were in the batch; empty otherwise.
         mean, variance: For other targets; the variance over the batch, averaged over the rest.
-        whole: Whether the loss is this operation's mean and nothing else, each example counting the same.
+        whole: Whether the loss is this operation's mean (or sum) and nothing else, each example counting the same.
         normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
         low, high: Smallest and largest entry.
         summed: Whether the loss operation sums over the batch instead of averaging.

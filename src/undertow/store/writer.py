@@ -31,7 +31,7 @@ from undertow.store.records import (
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
 
 DATABASE = "run.db"
-FORMAT = 1
+FORMAT = 2
 
 
 class Writer:
