@@ -186,7 +186,7 @@ def shuffled_digits():
     return {"loss": loss.item(), "accuracy": accuracy(model, x, y)}
 
 
-@sick("UT701", module=None, split="judge", note="every pixel is 0 after an integer division")
+@sick("UT502", module=None, split="judge", note="every pixel is 0 after an integer division")
 def pixels_divided_to_zero():
     torch.manual_seed(11)
     x, y = digits_255()

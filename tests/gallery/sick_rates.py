@@ -69,7 +69,7 @@ def linear_regression_diverges():
     return {"loss": loss.item()}
 
 
-@sick("UT301", split="judge", note="a momentum of 0.99 makes 0.3 too much")
+@sick("UT312", split="judge", note="a momentum of 0.99 makes 0.3 too much")
 def momentum_overshoots():
     torch.manual_seed(3)
     x, y = regression()

@@ -6,7 +6,8 @@ import string
 
 import pytest
 
-from undertow.diagnose.review import APART, CHECKS
+from undertow.diagnose.causes import _APART, CERTAIN, EFFECTS, FEEDBACK, POSSIBLE, STAGES
+from undertow.diagnose.review import CHECKS
 from undertow.diagnose.table import DIAGNOSES, FAMILIES, explain
 
 GIVEN = {"where", "at", "operation", "module", "source", "harm"}
@@ -68,5 +69,39 @@ def test_each_check_belongs_to_a_module_that_the_review_runs():
     assert {inspect.getmodule(found.check) for found in DIAGNOSES.values()} == set(CHECKS)
 
 
+def stage_of(code):
+    return next(stage for stage, codes in STAGES.items() if code in codes)
+
+
+def test_each_diagnosis_has_its_stage_and_its_effects():
+    assert sorted(code for codes in STAGES.values() for code in codes) == sorted(DIAGNOSES)
+    assert set(EFFECTS) == set(DIAGNOSES)
+    assert set(POSSIBLE) <= set(DIAGNOSES)
+
+
+def test_nothing_brings_about_what_stands_before_it():
+    order = [*STAGES]
+    wrong = [
+        (cause, effect)
+        for cause, effects in EFFECTS.items()
+        for effect in effects
+        if order.index(stage_of(effect)) < order.index(stage_of(cause)) and stage_of(effect) not in FEEDBACK
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in FEEDBACK])
+def test_within_a_stage_that_training_does_not_close_nothing_goes_round_in_a_circle(stage):
+    left = {code: EFFECTS[code] & STAGES[stage] for code in STAGES[stage]}
+    while done := [code for code, effects in left.items() if not effects & set(left)]:
+        for code in done:
+            del left[code]
+    assert not left
+
+
+def test_what_is_certain_was_written_by_a_person():
+    assert STAGES["program"] == CERTAIN
+
+
 def test_what_tells_two_apart_is_said_of_known_codes_in_order():
-    assert all(set(pair) <= set(DIAGNOSES) and list(pair) == sorted(pair) for pair in APART)
+    assert all(set(pair) <= set(DIAGNOSES) and list(pair) == sorted(pair) for pair in _APART)

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from undertow.diagnose.finding import Outcome
 from undertow.diagnose.outcome import judge_outcome, main_site
 from undertow.engine.graph import Topology
-from undertow.store import Parameter, Pass, Run, Updates
+from undertow.store import Conditions, Parameter, Pass, Run, Updates
 
 __all__ = ["Case"]
+
+SCALE_FREE = ("ada", "lamb", "lars", "lion", "muon", "prop", "shampoo", "sign", "soap")
+"""In the names of optimizers whose steps stay the same when the loss is multiplied by a number."""
 
 WELL = 0.8
 """Share of the loss of chance that is gone in a network that has learned well."""
@@ -76,6 +79,26 @@ class Case:
     def late(self) -> list[Pass]:
         """Passes of the last third of the observed ones."""
         return [p for p in self.passes[-max(1, len(self.passes) // 3) :] if p.step > self.start]
+
+    @cached_property
+    def noted(self) -> list[tuple[Pass, Conditions]]:
+        """Passes whose conditions were probed, with these."""
+        return [(p, p.conditions) for p in self.passes if p.conditions is not None]
+
+    @cached_property
+    def rhythm(self) -> int:
+        """Backward passes at the main site from one optimizer step to the next, typically."""
+        site = main_site(self.run)
+        if site is None:
+            return 0
+        _, counts = np.unique(self.run.losses[site].steps, return_counts=True)
+        return int(np.median(counts))
+
+    @property
+    def scale_free(self) -> bool:
+        """Whether the optimizers divide by the gradient's own size, so that the scale of the loss does not matter."""
+        kinds = [optimizer.kind.lower() for optimizer in self.run.optimizers]
+        return bool(kinds) and all(any(word in kind for word in SCALE_FREE) for kind in kinds)
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:

@@ -94,10 +94,15 @@ def _noise(values: NDArray[np.float64]) -> float:
 
 
 def chance_loss(targets: list[Target], loss: str) -> float:
-    """The loss of a network that ignores its input: the entropy, or the variance, of the target."""
+    """The loss of a network that ignores its input: the entropy, or the variance, of the target; summed if it is."""
     targets = [target for target in targets if target.whole]
     if not targets:
         return math.nan
+    rows = float(np.mean([math.prod(target.shape) for target in targets])) if targets[0].summed else 1.0
+    return rows * _mean_chance(targets, loss)
+
+
+def _mean_chance(targets: list[Target], loss: str) -> float:
     if targets[0].counts:
         counts = np.sum([t.counts for t in targets if len(t.counts) == len(targets[0].counts)], axis=0)
         shares = counts[counts > 0] / counts.sum()

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.causes import CERTAIN, apart
 from undertow.diagnose.checks import (
+    attention,
+    batches,
     cuts,
     data,
     dynamics,
     exploding,
     loss,
+    modes,
     numerics,
+    output,
+    precision,
+    settings,
     shapes,
+    steps,
+    symmetry,
+    targets,
     units,
     updates,
     vanishing,
@@ -24,24 +34,31 @@ from undertow.store import Run
 
 __all__ = ["CHECKS", "review"]
 
-CHECKS = (cuts, data, dynamics, exploding, loss, numerics, shapes, units, updates, vanishing)
+CHECKS = (
+    attention,
+    batches,
+    cuts,
+    data,
+    dynamics,
+    exploding,
+    loss,
+    modes,
+    numerics,
+    output,
+    precision,
+    settings,
+    shapes,
+    steps,
+    symmetry,
+    targets,
+    units,
+    updates,
+    vanishing,
+)
 """The modules whose diagnoses make up the table."""
 
 ALARM = 0.5
 """A finding of at least this harm is an alarm; below, a remark."""
-
-APART = {
-    ("UT301", "UT501"): "Standardise the inputs and keep the learning rate: if the loss then falls, it was the inputs.",
-    (
-        "UT102",
-        "UT301",
-    ): "Divide the learning rate by 100: if the loss still jumps at the first step, it is the weights.",
-    (
-        "UT101",
-        "UT302",
-    ): "Multiply the learning rate by 100: if the first layers still stand still, the signal vanishes.",
-}
-"""For pairs that look alike: what would tell which it is."""
 
 
 def review(run: Run) -> Review:
@@ -68,10 +85,6 @@ def review(run: Run) -> Review:
         outcome=case.outcome,
         notes=_notes(case),
     )
-
-
-CERTAIN = frozenset({"UT103", "UT303", "UT304", "UT305", "UT306", "UT401", "UT402", "UT403", "UT404"})
-"""Read off the graph or the books of the optimizer, without a threshold: ranked before what is measured."""
 
 
 def _rank(finding: Finding) -> tuple[bool, bool, float, str]:
@@ -108,8 +121,7 @@ def _symptom(finding: Finding) -> Symptom:
 
 
 def _apart(findings: Sequence[Finding]) -> str:
-    codes = sorted(finding.code for finding in findings[:2])
-    return APART.get((codes[0], codes[1]), "") if len(codes) == 2 else ""
+    return apart(findings[0].code, findings[1].code) if len(findings) > 1 else ""
 
 
 def _without_cause(case: Case, remarks: Sequence[Finding]) -> Review:

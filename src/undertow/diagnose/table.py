@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.causes import EFFECTS
 from undertow.diagnose.finding import Finding
 from undertow.errors import RegistryError, UndertowError
 
@@ -23,6 +24,7 @@ FAMILIES = {
     "UT6": "mode",
     "UT7": "dynamics",
     "UT8": "numerics",
+    "UT9": "transfer",
 }
 
 Found = Iterator[dict[str, Any]]
@@ -30,19 +32,28 @@ Found = Iterator[dict[str, Any]]
 
 PLACE = ("module", "operation", "source", "harm")
 WORDS = (
+    "all_there_is",
+    "before",
+    "dtype",
     "expects",
     "extent",
     "factor",
+    "fresh",
     "gap",
     "how",
     "jump",
+    "loader",
     "missing",
+    "more",
+    "others",
     "remedy",
+    "setting",
     "since",
     "squash",
     "stale",
     "story",
     "unequal",
+    "where_summed",
 )
 """What a check yields for its templates alone, and what is not evidence."""
 
@@ -56,7 +67,6 @@ class Diagnosis:
         name: Names the fault, and reads after "allow …".
         message: A template over the evidence.
         advice: What to do, in a sentence or two; a template likewise.
-        explains: Codes of what this fault brings about: found together, they are its symptoms.
         source: Where the mechanism is described.
         page: What it means, when it is harmless, what to do.
     """
@@ -65,7 +75,6 @@ class Diagnosis:
     name: str
     message: str
     advice: str
-    explains: frozenset[str]
     source: str
     page: str
     check: Callable[[Case], Found]
@@ -73,6 +82,11 @@ class Diagnosis:
     @property
     def family(self) -> str:
         return FAMILIES[self.code[:3]]
+
+    @property
+    def explains(self) -> frozenset[str]:
+        """Codes of what this fault brings about: found together, they are its symptoms."""
+        return EFFECTS.get(self.code, frozenset())
 
     def __call__(self, case: Case) -> Iterator[Finding]:
         for facts in self.check(case):
@@ -103,7 +117,7 @@ DIAGNOSES: dict[str, Diagnosis] = {}
 
 
 def diagnosis(
-    code: str, name: str, *, message: str, advice: str, source: str, explains: tuple[str, ...] = ()
+    code: str, name: str, *, message: str, advice: str, source: str
 ) -> Callable[[Callable[[Case], Found]], Diagnosis]:
     """Enter a check into the table. Its docstring is the diagnosis's page.
 
@@ -112,14 +126,14 @@ def diagnosis(
     """
 
     def enter(check: Callable[[Case], Found]) -> Diagnosis:
-        if not re.fullmatch(r"UT[1-8]\d\d", code) or not re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
+        if not re.fullmatch(r"UT[1-9]\d\d", code) or not re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
             raise RegistryError(
                 f"{code} {name!r} is no code and name of a diagnosis\n  They look like UT101 'dead-units'."
             )
         if code in DIAGNOSES or any(other.name == name for other in DIAGNOSES.values()):
             raise RegistryError(f"{code} {name!r} is in the table already\n  Choose another code and name.")
         page = inspect.getdoc(check) or ""
-        DIAGNOSES[code] = Diagnosis(code, name, message, advice, frozenset(explains), source, page, check)
+        DIAGNOSES[code] = Diagnosis(code, name, message, advice, source, page, check)
         return DIAGNOSES[code]
 
     return enter

@@ -29,7 +29,7 @@ class UpdateProbe:
 
     def meet_gradients(self) -> None:
         """Take the gradients as they are now: those of a loop by hand come after the weights were looked at."""
-        self._gradients = _gradients(self._parameters, self._lengths)
+        self._gradients = _gradients(self._parameters, self._subsample)
 
     def after(self) -> dict[str, NDArray[np.float64]]:
         """What changed since this probe was made: columns of `Updates`, one entry a parameter."""

@@ -31,7 +31,6 @@ ZERO_SLOPED = frozenset(
     message="{count} trained parameters of {where} get no gradient: {how}{at}",
     advice="Keep the value a tensor of the graph at that line; where the cut is meant, take these parameters "
     "out of the optimizer or freeze them.",
-    explains=("UT101", "UT302", "UT304", "UT701"),
     source="PyTorch documentation, Autograd mechanics",
 )
 def cut_gradient(case: Case) -> Found:

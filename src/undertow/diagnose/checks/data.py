@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.table import Found, diagnosis
-from undertow.store import InputScale
+from undertow.store import InputScale, Pass
 
 __all__: list[str] = []
 
@@ -22,7 +22,6 @@ UNEQUAL = 100.0
     "and weights are made for about 1",
     advice="Standardise each feature to mean 0 and deviation 1 (for images: divide by 255), "
     "or begin with a normalisation layer.",
-    explains=("UT102", "UT201", "UT202", "UT301", "UT701", "UT801"),
     source="LeCun, Bottou, Orr & Müller 1998, Efficient BackProp",
 )
 def unscaled_inputs(case: Case) -> Found:
@@ -65,3 +64,46 @@ def _badness(scale: InputScale) -> float:
     ratio = scale.spread_high / scale.spread_low if scale.spread_low > 0 else 1.0
     apart = ratio / UNEQUAL if scale.rms > 3 else 0.0
     return max(scale.rms / LARGE, apart)
+
+
+@diagnosis(
+    "UT502",
+    "constant-inputs",
+    message="the inputs of {where} are the same for all {rows} examples of a batch: nothing tells them apart",
+    advice="Print two examples as they enter the network: a wrong column, a normalisation by the example's own "
+    "largest value, or an image read as zeros.",
+    source="by definition: equal inputs have equal outputs",
+)
+def constant_inputs(case: Case) -> Found:
+    """Inputs that never change.
+
+    ## What it means
+    Every feature has the same value in every example, so every output is the same as well, and the best that can be
+    learned is how often each answer comes.
+
+    ## When it is harmless
+    Single features that never change (the border of an image) are harmless and not reported.
+
+    ## What to do
+    Follow the data from the file to the network.
+    """
+    scales = [(p, i) for p in case.passes if _enter_here_alone(p) for i in p.inputs if _is_data(p.head.operations, i)]
+    scales = [(p, i) for p, i in scales if i.shape[0] > 1]
+    if len({p.step for p, _ in scales}) < 2 or any(i.constant < 1 for _, i in scales):
+        return
+    observed, scale = scales[0]
+    yield case.place(observed, scale.operation) | {
+        "rows": scale.shape[0],
+        "low": scale.low,
+        "high": scale.high,
+        "onset": "start",
+        "harm": case.harm(0.96, 0.4, 0.1),
+    }
+
+
+ELSEWHERE = ("Cudnn", "Embedding", "GridSampler", "Gather", "Index", "MkldnnRnn")
+"""Operations by which data enter where their scale is not looked at."""
+
+
+def _enter_here_alone(observed: Pass) -> bool:
+    return not any(op.name.startswith(ELSEWHERE) for op in observed.flow.topology.operations)

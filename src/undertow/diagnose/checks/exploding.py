@@ -19,7 +19,6 @@ __all__: list[str] = []
     "{operation} brought {taken:.1f} of them",
     advice="Initialise the weights for the width (He, Xavier, orthogonal), add normalisation, "
     "or clip the gradient's norm.",
-    explains=("UT201", "UT202", "UT301", "UT701", "UT801"),
     source="Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063",
 )
 def exploding_gradient(case: Case) -> Found:

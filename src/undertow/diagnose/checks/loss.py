@@ -35,7 +35,6 @@ LINEAR = frozenset(
     "so the loss cannot fall below {floor:.3g}",
     advice="Hand the loss the raw outputs of the last layer: remove the {squash}{at}, "
     "or use the loss without one in it.",
-    explains=("UT101", "UT202", "UT301", "UT302", "UT701"),
     source="PyTorch documentation of CrossEntropyLoss and BCEWithLogitsLoss, which expect unnormalised logits",
 )
 def loss_activation_twice(case: Case) -> Found:
@@ -87,7 +86,6 @@ def _squash(observed: Pass, index: int) -> str:
     message="{loss} expects {expects}, and gets the output of {producer} ({gap})",
     advice="Put the missing {missing} before the loss, or use the loss that has it in it "
     "(CrossEntropyLoss for NLLLoss, BCEWithLogitsLoss for BCELoss).",
-    explains=("UT101", "UT201", "UT301", "UT302", "UT701", "UT801"),
     source="PyTorch documentation of NLLLoss and BCELoss",
 )
 def loss_activation_missing(case: Case) -> Found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ __all__: list[str] = []
     "non-finite-birth",
     message="{story}",
     advice="{remedy}",
-    explains=("UT101", "UT102", "UT103", "UT301", "UT701"),
     source="IEEE 754; PyTorch documentation, Numerical accuracy",
 )
 def non_finite_birth(case: Case) -> Found:
@@ -40,7 +39,7 @@ def non_finite_birth(case: Case) -> Found:
     if facts is None:
         return
     grew = _grew(case)
-    own = facts["phase"] == "data" or _by_domain(facts.get("operation", ""))
+    own = facts["phase"] == "data" or (_by_domain(facts.get("operation", "")) and not _overflows(facts))
     yield facts | {"loss_grew": grew, "onset": "start" if own else "later", "harm": 0.98 if own or grew <= 10 else 0.6}
 
 
@@ -130,8 +129,17 @@ DOMAIN = (
 """Operations that make non-finite out of ordinary numbers, where their definition ends."""
 
 
+LARGEST_ROOT = 1.8e19
+
+
 def _by_domain(operation: str) -> bool:
     return operation.startswith(DOMAIN) and not operation.startswith(("LogSoftmax", "Logsumexp"))
+
+
+def _overflows(facts: Mapping[str, Any]) -> bool:
+    """Whether what went in was so large that its square leaves the range of float32."""
+    ends = [abs(float(i[end])) for i in facts.get("inputs", {}).values() for end in ("low", "high") if i.get(end)]
+    return max(ends, default=0.0) > LARGEST_ROOT
 
 
 def _remedy(kind: str) -> str:

@@ -21,7 +21,6 @@ COMPARISONS = frozenset(
     "single-output-cross-entropy",
     message="a softmax over one output is always 1: the loss is a constant and its gradient exactly 0",
     advice="Use one output with BCEWithLogitsLoss, or as many outputs as there are classes.",
-    explains=("UT101", "UT103", "UT201", "UT302", "UT401", "UT404", "UT701"),
     source="by definition of the softmax",
 )
 def single_output_cross_entropy(case: Case) -> Found:
@@ -48,7 +47,6 @@ def single_output_cross_entropy(case: Case) -> Found:
     "target-broadcast",
     message="output {output} and target broadcast to {shape}: each output is compared with every target of the batch",
     advice="Give both the same shape, for instance target.unsqueeze(1) or output.squeeze(1){at}.",
-    explains=("UT101", "UT201", "UT301", "UT302", "UT701"),
     source="PyTorch's warning on mse_loss with differing sizes",
 )
 def target_broadcast(case: Case) -> Found:

@@ -1,4 +1,4 @@
-"""Faults of single units: dead, or saturated."""
+"""Faults of units: dead, saturated, dormant, or the same for every example."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ def _onsets(case: Case) -> Iterator[tuple[str, list[Pass]]]:
     message="{dead} of {units} units of {where} were zero on all {inputs} inputs seen "
     "(95 %: each fires on fewer than {rarity:.1e} of inputs)",
     advice="{remedy}",
-    explains=("UT101", "UT302", "UT701"),
     source="Lu, Shin, Su & Karniadakis 2019, arXiv:1903.06733",
 )
 def dead_units(case: Case) -> Found:
@@ -115,7 +114,6 @@ def _stays(case: Case, observed: Pass, activation: Activation) -> bool:
     message="{share:.0%} of the outputs of {where} lie on the flat part of {operation}, "
     "where its slope is below a twentieth of the greatest",
     advice="{remedy}",
-    explains=("UT101", "UT302", "UT701"),
     source="Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks",
 )
 def saturated_units(case: Case) -> Found:
@@ -148,3 +146,83 @@ def saturated_units(case: Case) -> Found:
             "harm": case.harm(0.95, 0.5, 0.2, 0.6),
         }
         return
+
+
+ALIKE = 1e-3
+"""Deviation of a layer's outputs from one example to the next, over their root mean square."""
+
+
+@diagnosis(
+    "UT205",
+    "collapsed-representation",
+    message="the outputs of {where} differ by {varied:.1e} of their size from one example to the next{before}: "
+    "behind it all examples look the same",
+    advice="Make the initial weights larger or the biases smaller, add skip connections or normalisation, "
+    "and look at what the inputs have in common.",
+    source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, Deep Information Propagation, arXiv:1611.01232",
+)
+def collapsed_representation(case: Case) -> Found:
+    """A layer behind which all examples look the same.
+
+    ## What it means
+    Each layer can bring examples nearer to each other. Where what is common to them outweighs what differs a
+    thousand times, the layers behind it learn the common part alone. Named is the first layer where it is so.
+
+    ## When it is harmless
+    Where the loss falls: it is not reported then.
+
+    ## What to do
+    Weights of the right scale for the depth, skip connections, normalisation; smaller biases.
+    """
+    for onset, passes in _onsets(case):
+        layers = [(p, a) for p in passes[-1:] for a in p.activations if _examples(p, a) > 1 and a.rms > 0]
+        collapsed = [(p, a) for p, a in layers if a.varied < ALIKE]
+        if not case.failed or not collapsed or (onset == "start" and not case.late):
+            continue
+        observed, activation = max(collapsed, key=lambda item: item[1].operation)
+        earlier = [a.varied for _, a in layers if a.operation > activation.operation]
+        yield case.place(observed, activation.operation) | {
+            "varied": activation.varied,
+            "before": f", and {earlier[-1]:.1e} one layer before" if earlier else "",
+            "onset": onset,
+            "harm": 0.75,
+        }
+        return
+
+
+def _examples(observed: Pass, activation: Activation) -> int:
+    return observed.flow.topology.operations[activation.operation].shapes[0][0]
+
+
+@diagnosis(
+    "UT204",
+    "dormant-units",
+    message="{share:.0%} of the {units} units of {where} are, on average, a tenth as active as the layer or less",
+    advice="Lower the learning rate, or set the dormant units anew (ReDo); a smaller layer would do the same.",
+    source="Sokar, Agarwal, Castro & Evci 2023, The Dormant Neuron Phenomenon, arXiv:2302.12902",
+)
+def dormant_units(case: Case) -> Found:
+    """Units that are hardly active beside the others of their layer.
+
+    ## What it means
+    The layer is as expressive as the few that are active. Mean size over inputs is compared with the layer's mean;
+    a tenth and less counts as dormant.
+
+    ## When it is harmless
+    In wide layers, and wherever the loss falls (a remark).
+
+    ## What to do
+    Lower the rate; reinitialise the units.
+    """
+    last = [(p, a) for p, a in _layers(_probed(case.late)[-1:], RECTIFIERS) if a.units >= 8]
+    if not last:
+        return
+    observed, activation = max(last, key=lambda item: item[1].dormant)
+    if activation.dormant < DEAD:
+        return
+    yield case.place(observed, activation.operation) | {
+        "share": activation.dormant,
+        "units": activation.units,
+        "onset": "later",
+        "harm": case.harm(0.55, 0.3, 0.1),
+    }

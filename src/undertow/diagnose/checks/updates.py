@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Pass
 
-__all__: list[str] = []
+__all__ = ["oversized", "reached"]
 
 TOO_LARGE = 0.1
 """Share of its own size by which a typical weight matrix moves in one step; about 1e-3 is usual."""
@@ -29,7 +31,6 @@ FIRST_STEPS = 10
     message="in its first steps the optimizer moved a typical weight matrix by {extent} its own size at once "
     "(about 0.1 % is usual){jump}",
     advice="Divide the learning rate by {factor:.0f} (it is {rate:g}), or warm up to it.",
-    explains=("UT101", "UT102", "UT201", "UT202", "UT701", "UT801"),
     source="update ratio: Karpathy, CS231n notes; stability limit: Cohen et al. 2021, arXiv:2103.00065",
 )
 def learning_rate_too_high(case: Case) -> Found:
@@ -46,23 +47,12 @@ def learning_rate_too_high(case: Case) -> Found:
     ## What to do
     Lower the rate, warm up, or clip the gradient.
     """
-    ratios = case.typical_ratios()
-    losses = case.losses()
-    early = [ratio for step, ratio in ratios if step < case.start + FIRST_STEPS]
-    if not early or not len(losses) or not math.isfinite(losses[0]):
+    facts = oversized(case)
+    if facts is None:
         return
-    jumped, peak = _jump(losses), max(ratio for _, ratio in ratios)
-    if not (max(early) >= TOO_LARGE or (jumped >= 2 and peak >= TOO_LARGE / 5)):
-        return
-    rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
-    late = ratios[-1][1]
+    jumped, peak, late = facts["loss_jump"], facts["ratio"], facts["late_ratio"]
     damaged = jumped >= 2 or late >= TOO_LARGE / 2 or case.outcome.last > case.outcome.first or _grown(case) >= 3
-    yield {
-        "ratio": peak,
-        "late_ratio": late,
-        "rate": rate,
-        "loss_jump": jumped,
-        "weights_grown": _grown(case),
+    yield facts | {
         "extent": f"{peak:.0%} of" if peak < 10 else f"{peak:.3g} times",
         "jump": ""
         if jumped < 2
@@ -71,6 +61,26 @@ def learning_rate_too_high(case: Case) -> Found:
         else ", and the loss left the numbers",
         "factor": 10.0 ** max(1, math.ceil(math.log10(peak / 0.01))),
         "harm": case.harm(0.9, 0.4, 0.1, 0.6 if jumped >= 5 else 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
+    }
+
+
+def oversized(case: Case) -> dict[str, float] | None:
+    """How much too large the steps were, or `None` where they were not."""
+    ratios = case.typical_ratios()
+    losses = case.losses()
+    early = [ratio for step, ratio in ratios if step < case.start + FIRST_STEPS]
+    if not early or not len(losses) or not math.isfinite(losses[0]):
+        return None
+    jumped, peak = _jump(losses), max(ratio for _, ratio in ratios)
+    if not (max(early) >= TOO_LARGE or (jumped >= 2 and peak >= TOO_LARGE / 5)):
+        return None
+    rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
+    return {
+        "ratio": peak,
+        "late_ratio": ratios[-1][1],
+        "rate": rate,
+        "loss_jump": jumped,
+        "weights_grown": _grown(case),
     }
 
 
@@ -97,7 +107,6 @@ def _grown(case: Case) -> float:
     "learning-rate-too-low",
     message="had every one of {since} gone straight downhill, the loss could have fallen by no more than {share:.2%}",
     advice="{remedy}",
-    explains=("UT701",),
     source="Cauchy-Schwarz inequality on the first-order change of the loss",
 )
 def learning_rate_too_low(case: Case) -> Found:
@@ -152,7 +161,6 @@ def _fold(share: float) -> float:
     message="on {share:.0%} of the observed steps `.grad` still held the last step's gradient "
     "when the backward pass began",
     advice="Call optimizer.zero_grad() once a step, before loss.backward().",
-    explains=("UT102", "UT201", "UT202", "UT301", "UT701", "UT801"),
     source="PyTorch documentation of Optimizer.zero_grad",
 )
 def gradients_never_zeroed(case: Case) -> Found:
@@ -181,7 +189,6 @@ def gradients_never_zeroed(case: Case) -> Found:
     "parameters-not-held",
     message="{count} parameters of {where} get a gradient and are moved by no optimizer{stale}",
     advice="{remedy}",
-    explains=("UT302", "UT701"),
     source="PyTorch documentation of torch.optim",
 )
 def parameters_not_held(case: Case) -> Found:
@@ -200,11 +207,11 @@ def parameters_not_held(case: Case) -> Found:
     """
     if not case.run.optimizers or not case.run.updates:
         return
-    reached = _reached(case)
-    loose = [p for p in case.run.parameters if p.optimizer < 0 and p.trainable and p.name in reached and p.kind]
+    names = reached(case.run.passes)
+    loose = [p for p in case.run.parameters if p.optimizer < 0 and p.trainable and p.name in names and p.kind]
     if not loose:
         return
-    held = [p for p in case.run.parameters if p.optimizer >= 0 and p.name in reached]
+    held = [p for p in case.run.parameters if p.optimizer >= 0 and p.name in names]
     unregistered = any("[" in p.name or "(" in p.name or p.kind == "Tensor" for p in loose)
     stale = ", which holds none of the parameters that are trained" if not held else ""
     remedy = "Give the optimizer model.parameters() of this very model, after it has been built."
@@ -228,11 +235,11 @@ def _untrained(case: Case) -> float:
     return 0.6 if case.skill < 0.5 else 0.3
 
 
-def _reached(case: Case) -> set[str]:
-    """Parameters that some observed pass brought a gradient."""
+def reached(passes: Iterable[Pass]) -> set[str]:
+    """Parameters that one of these passes brought a gradient."""
     return {
         op.leaf
-        for p in case.run.passes
+        for p in passes
         for index, op in enumerate(p.flow.topology.operations)
         if op.leaf and p.flow.cotangents[index] > 0
     }
@@ -243,7 +250,6 @@ def _reached(case: Case) -> set[str]:
     "backward-never-run",
     message="{steps} optimizer steps were made and no backward pass ran before them",
     advice="Call loss.backward() before optimizer.step().",
-    explains=("UT302", "UT701"),
     source="PyTorch documentation of torch.optim",
 )
 def backward_never_run(case: Case) -> Found:
@@ -267,7 +273,6 @@ def backward_never_run(case: Case) -> Found:
     "step-never-made",
     message="{passes} backward passes ran, and the optimizer never made a step",
     advice="Call optimizer.step() after loss.backward().",
-    explains=("UT302", "UT303", "UT701"),
     source="PyTorch documentation of torch.optim",
 )
 def step_never_made(case: Case) -> Found:

@@ -33,7 +33,6 @@ def _trend(case: Case, observed: Pass) -> tuple[float, float, str] | None:
     message="the gradient of {weight} is {lost:.1f} decades (powers of ten) weaker than at the loss, "
     "relative to the weights; {operation} took {taken:.1f} decades on the way",
     advice="{remedy}",
-    explains=("UT301", "UT302", "UT701"),
     source="Hochreiter 1991; Glorot & Bengio 2010; relative scale after Philipp, Song & Carbonell 2017, "
     "arXiv:1712.05577",
 )

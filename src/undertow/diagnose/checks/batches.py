@@ -1,0 +1,131 @@
+"""Faults of how batches are drawn: always the same one, or in the order of the classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.table import Found, diagnosis
+
+__all__: list[str] = []
+
+FEWEST = 4
+"""Steps whose batch was seen, to speak of all."""
+
+SORTED = 0.6
+"""Classes in a batch, over those in one drawn at random: the effective number, exp of the entropy."""
+
+
+@diagnosis(
+    "UT506",
+    "same-batch",
+    message="each of the {steps} batches looked at is the same one of {rows} examples{more}",
+    advice="Draw a new batch at each step: iterate over the loader, and move next(iter(loader)) and fixed slices "
+    "out of the loop.",
+    source="the fingerprint of inputs and targets as they enter the network",
+)
+def same_batch(case: Case) -> Found:
+    """One batch, again and again.
+
+    ## What it means
+    The loss falls, for a network learns a few examples by heart, and nothing else is ever seen. The usual reason is
+    `next(iter(loader))` in the loop, or a slice that does not move.
+
+    ## When it is harmless
+    Where all examples fit one batch, and in the experiment of learning one batch by heart: then disregard it.
+
+    ## What to do
+    `for inputs, targets in loader:`.
+    """
+    seen = {p.step: noted.batch for p, noted in case.noted if noted.batch is not None and noted.batch.rows}
+    batches = [*seen.values()]
+    if len(batches) < FEWEST or len({b.mark for b in batches}) > 1:
+        return
+    rows, held = batches[0].rows, batches[0].held
+    loaders = [f for f in _loaders(case) if f["rows"] == rows and f["examples"] >= 2 * rows]
+    if not loaders and held < 10 * rows:
+        return
+    total = loaders[0]["examples"] if loaders else held
+    yield {
+        "steps": len(batches),
+        "rows": rows,
+        "held": total,
+        "more": f", and the loader {loaders[0]['name']} holds {total}"
+        if loaders
+        else f", cut from a tensor that holds {total}",
+        "harm": 0.7 if loaders else 0.3,
+    }
+
+
+def _loaders(case: Case) -> list[dict[str, Any]]:
+    return [loader for facts in case.events("loaders") for loader in facts["loaders"]]
+
+
+@diagnosis(
+    "UT507",
+    "unshuffled-order",
+    message="a batch holds {effective:.1f} classes where one drawn at random would hold {expected:.1f}{loader}: "
+    "the examples come in the order of their classes",
+    advice="Shuffle: DataLoader(…, shuffle=True), or a new permutation of the indices for each epoch.",
+    source="Bottou 2012, Stochastic Gradient Descent Tricks, section 3: shuffle the examples",
+)
+def unshuffled_order(case: Case) -> Found:
+    """Examples in the order of their classes.
+
+    ## What it means
+    For many steps only one class is seen: the network learns to answer that one, and forgets it when the next
+    comes. The loss is low within a class and says nothing. Compared is the mix of classes in each batch with what
+    drawing at random would give, within its error.
+
+    ## When it is harmless
+    Where tasks come one after the other on purpose (continual learning), and where the loss averaged over many
+    batches falls all the same.
+
+    ## What to do
+    Shuffle before each epoch.
+    """
+    counts = _mixtures(case)
+    if counts is None:
+        return
+    total = counts.sum(0)
+    found = [_effective(row) for row in counts]
+    drawn = _drawn(total / total.sum(), counts.sum(1).astype(int))
+    expected, error = float(np.mean(drawn)), float(np.std(drawn)) / len(counts) ** 0.5
+    effective = float(np.mean(found))
+    if effective > SORTED * expected or effective > expected - 5 * error:
+        return
+    loader = next((f for f in _loaders(case) if f["in_order"] and f["rows"] in counts.sum(1)), None)
+    losses = case.losses()
+    late = float(np.mean(losses[len(losses) // 2 :])) if len(losses) else np.nan
+    survives = case.outcome.chance > 0 and late < 0.5 * case.outcome.chance
+    yield {
+        "effective": effective,
+        "expected": expected,
+        "steps": len(counts),
+        "loader": f" (the loader {loader['name']} does not shuffle)" if loader else "",
+        "onset": "start",
+        "harm": 0.3 if survives else 0.8,
+    }
+
+
+def _mixtures(case: Case) -> NDArray[np.float64] | None:
+    """Counts of classes in batches of at least 8 examples, one a row, of steps that consist of one pass."""
+    targets = [p.target for p in case.passes if p.target is not None]
+    kept = [t.counts for t in targets if t.counts and len(t.shape) == 1 and sum(t.counts) >= 8]
+    if case.rhythm != 1 or len(kept) < FEWEST or len({len(counts) for counts in kept}) != 1:
+        return None
+    return np.array(kept, dtype=np.float64)
+
+
+def _effective(counts: NDArray[np.float64]) -> float:
+    shares = counts[counts > 0] / counts.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def _drawn(shares: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[float]:
+    """The effective number of classes in batches drawn at random."""
+    random = np.random.default_rng(0)
+    return [_effective(random.multinomial(size, shares).astype(np.float64)) for size in np.resize(sizes, 200)]

@@ -1,0 +1,226 @@
+"""Faults of what the loss is made of: its sign, its sum, and an output that does not look at the input."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks.updates import oversized
+from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Pass
+
+__all__: list[str] = []
+
+LINEAR = ("Div", "Mean", "Mul", "Neg", "Sum")
+NOT_NEGATIVE = (
+    "BinaryCrossEntropyBackward0",
+    "BinaryCrossEntropyWithLogitsBackward0",
+    "HuberLossBackward0",
+    "MseLossBackward0",
+    "NllLoss2DBackward0",
+    "NllLossBackward0",
+    "SmoothL1LossBackward0",
+)
+"""Losses that are never below 0: the negative log-likelihood, where a log-softmax stands before it."""
+
+BLIND = 1e-3
+"""Deviation of the outputs from one example to the next, over their root mean square."""
+
+SUMS = ("SumBackward0", "SumBackward1")
+
+
+def _chain(observed: Pass) -> list[int]:
+    """The operations from the loss down to the first that is not linear in one thing."""
+    topology = observed.flow.topology
+    if len(topology.roots) != 1:
+        return []
+    chain = [topology.roots[0][0]]
+    while topology.operations[chain[-1]].name.startswith(LINEAR):
+        following = [edge.receiver for edge in topology.edges if edge.sender == chain[-1]]
+        if len(following) != 1:
+            break
+        chain.append(following[0])
+    return chain
+
+
+def _never_negative(observed: Pass, index: int) -> bool:
+    names = [op.name for op in observed.flow.topology.operations]
+    if names[index] not in NOT_NEGATIVE:
+        return False
+    below = {names[e.receiver] for e in observed.flow.topology.edges if e.sender == index}
+    return not names[index].startswith("Nll") or "LogSoftmaxBackward0" in below
+
+
+@diagnosis(
+    "UT409",
+    "loss-maximised",
+    message="{how}: training makes the loss larger",
+    advice="{remedy}",
+    source="by definition: a step against the gradient makes the loss smaller",
+)
+def loss_maximised(case: Case) -> Found:
+    """Training that climbs where it should descend.
+
+    ## What it means
+    The loss was given the wrong sign, or the step goes with the gradient instead of against it. A loss that is never
+    below 0 has a value below 0 where the backward pass starts; or the change of the weights points uphill, step
+    after step.
+
+    ## When it is harmless
+    In adversarial training, where one of several optimizers is meant to climb: this is not reported.
+
+    ## What to do
+    Remove the minus.
+    """
+    if len(case.run.optimizers) > 1 or len(case.run.sites) > 1:
+        return
+    for observed in () if _past_range(case) else case.passes:
+        chain = _chain(observed)
+        if chain and _never_negative(observed, chain[-1]) and observed.loss < 0:
+            name = observed.flow.topology.operations[chain[-1]].name.removesuffix("Backward0")
+            yield case.place(observed, chain[0]) | {
+                "how": f"{name} is never below 0, and the backward pass starts from {observed.loss:.3g}",
+                "remedy": "Remove the minus before the loss.",
+                "harm": 0.95,
+            }
+            return
+    climbing = _climbing(case)
+    if (
+        climbing >= 0.8
+        and case.failed
+        and any(c and _never_negative(p, c[-1]) for p in case.passes for c in [_chain(p)])
+    ):
+        yield {
+            "how": f"on {climbing:.0%} of the observed steps the weights moved uphill",
+            "remedy": "Step against the gradient: subtract it, and leave maximize=False.",
+            "share": climbing,
+            "harm": 0.95,
+        }
+
+
+def _past_range(case: Case) -> bool:
+    """Whether a binary cross-entropy is below 0 because its targets are no probabilities."""
+    targets = [(p, p.target) for p in case.passes if p.target is not None]
+    binary = [t for p, t in targets if p.flow.topology.operations[t.operation].name.startswith("BinaryCross")]
+    return any(t.low < 0 or t.high > 1 for t in binary)
+
+
+def _climbing(case: Case) -> float:
+    """Share of the observed steps on which a typical weight moved along its gradient."""
+    weights = np.array(case.weights, dtype=np.int64)
+    angles = [u.angle[weights] for u in case.finite_updates]
+    angles = [a[np.isfinite(a)] for a in angles if np.isfinite(a).any()]
+    if len(angles) < 2:
+        return 0.0
+    return float(np.mean([np.median(a) > 0.6 * math.pi for a in angles]))
+
+
+@diagnosis(
+    "UT407",
+    "summed-loss",
+    message="the loss is a sum over {rows} numbers{where_summed}, and the step is {extent} of a typical weight matrix: "
+    "it is as many times as large as for a mean",
+    advice="Use the mean (reduction='mean'), or divide the learning rate by the number of examples.",
+    source="Goyal et al. 2017, Accurate, Large Minibatch SGD, arXiv:1706.02677, section 2",
+)
+def summed_loss(case: Case) -> Found:
+    """A sum over the batch, with a learning rate that is meant for a mean.
+
+    ## What it means
+    The gradient of a sum over N examples is N times that of their mean, and so is the step.
+
+    ## When it is harmless
+    With optimizers that divide by the gradient's own size, and with a rate chosen for a sum: it is reported only
+    where the steps are too large.
+
+    ## What to do
+    Average.
+    """
+    if case.scale_free or not case.passes:
+        return
+    observed = case.passes[0]
+    rows, index = _summed(observed)
+    too_large = oversized(case) if rows >= 4 else None
+    if too_large is None:
+        return
+    yield case.place(observed, index) | {
+        "rows": rows,
+        "where_summed": "",
+        "ratio": too_large["ratio"],
+        "extent": f"{too_large['ratio']:.3g} times the size",
+        "onset": "start",
+        "harm": case.harm(0.94, 0.4, 0.1, 0.6),
+    }
+
+
+def _summed(observed: Pass) -> tuple[int, int]:
+    """Over how many numbers the loss is a plain sum, and at which operation; 0 where it is none."""
+    topology = observed.flow.topology
+    chain = _chain(observed)
+    names = [topology.operations[index].name for index in chain]
+    if not chain or any(name.startswith(("Div", "Mean", "Mul")) for name in names[:-1]):
+        return 0, 0
+    if observed.target is not None and observed.target.operation == chain[-1]:
+        return (math.prod(observed.target.shape), chain[-1]) if observed.target.summed else (0, 0)
+    for index, name in zip(chain, names, strict=True):
+        if name in SUMS:
+            inner = next((e for e in topology.edges if e.sender == index), None)
+            return (math.prod(topology.operations[inner.receiver].shapes[inner.slot]) if inner else 0), index
+    return 0, 0
+
+
+@diagnosis(
+    "UT406",
+    "output-ignores-input",
+    message="the outputs for different examples differ by {varied:.1e} of their size at step {step}: "
+    "whatever it is shown, the network answers the same",
+    advice="Follow the examples through the network: at which layer do they become the same?",
+    source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, arXiv:1611.01232",
+)
+def output_ignores_input(case: Case) -> Found:
+    """An output that is the same for every example.
+
+    ## What it means
+    Whatever differs between the examples does not reach the output, so the loss depends on biases alone. What cuts
+    it off is often found as well: dead units, constant inputs, a collapsed representation.
+
+    ## When it is harmless
+    At the start, with a last layer that is initialised to zero: it is looked for at the end.
+
+    ## What to do
+    Look at the activations of two different examples, layer by layer.
+    """
+    seen = [(p, p.target) for p in case.late if p.target is not None and math.isfinite(p.target.varied)]
+    if not seen or not case.failed or any(t.varied > BLIND for _, t in seen):
+        return
+    observed, target = seen[-1]
+    if target.shape and target.shape[0] < 2:
+        return
+    yield {"varied": target.varied, "step": observed.step, "onset": "later", "harm": 0.8}
+
+
+@diagnosis(
+    "UT408",
+    "first-loss-far-from-chance",
+    message="the first loss is {first:.3g}, and answering without looking gives {chance:.3g}",
+    advice="Make the last layer's initial weights smaller; scale inputs and targets.",
+    source="Karpathy 2019, A Recipe for Training Neural Networks: verify the loss at init",
+)
+def first_loss_far_from_chance(case: Case) -> Found:
+    """A network that starts out sure of wrong answers.
+
+    ## What it means
+    A new network should answer about as often right as chance. A first loss of many times that means outputs that
+    are large before anything was learned: the first steps go into unlearning them.
+
+    ## When it is harmless
+    It costs a few steps, and is a remark.
+
+    ## What to do
+    Scale the inputs; make the last layer's weights small.
+    """
+    losses, chance = case.losses(), case.outcome.chance
+    if chance > 0 and len(losses) and 5 * chance < losses[0] < math.inf:
+        yield {"first": float(losses[0]), "chance": chance, "onset": "start", "harm": case.harm(0.45, 0.2, 0.1)}

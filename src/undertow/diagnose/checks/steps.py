@@ -1,0 +1,219 @@
+"""What the optimizer makes of a gradient: nothing, too little, or something else."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks.updates import reached
+from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Pass, Updates
+
+__all__: list[str] = []
+
+MOSTLY = 0.8
+"""Share of the observed steps, or of the weights, on which a thing counts as what always happens."""
+
+NARROW = ("bfloat16", "float16", "float8")
+
+
+def _paired(case: Case) -> list[tuple[Pass, Updates]]:
+    """Steps of one backward pass that were observed together with their update."""
+    passes: dict[int, list[Pass]] = {}
+    for observed in case.run.passes:
+        passes.setdefault(observed.step, []).append(observed)
+    return [(passes[u.step][0], u) for u in case.run.updates if len(passes.get(u.step, ())) == 1]
+
+
+@diagnosis(
+    "UT307",
+    "zeroed-before-the-step",
+    message="on {share:.0%} of the observed steps the backward pass brought a gradient, and the optimizer found none",
+    advice="Call optimizer.zero_grad() before loss.backward() or after optimizer.step(), never between them; "
+    "with torch.autograd.grad, put what it returns into .grad.",
+    source="PyTorch documentation of Optimizer.zero_grad",
+)
+def zeroed_before_the_step(case: Case) -> Found:
+    """Gradients that are thrown away before the optimizer sees them.
+
+    ## What it means
+    Between the backward pass and the step the gradients are set to zero, or they were never put into `.grad`. The
+    optimizer steps on nothing, and no weight moves.
+
+    ## When it is harmless
+    Never, where something is to be learned.
+
+    ## What to do
+    The order is: zero, forward, backward, step.
+    """
+    found = [share for share in (_thrown_away(case, u) for u in case.run.updates) if share is not None]
+    if len(found) < 2 or np.mean([share > 0.5 for share in found]) < MOSTLY:
+        return
+    yield {"share": float(np.mean([share > 0.5 for share in found])), "steps": len(found), "harm": 1.0}
+
+
+def _thrown_away(case: Case, updates: Updates) -> float | None:
+    """Share of the parameters a pass of this step brought a gradient that the optimizer found without one."""
+    names = {name for p in case.run.passes if p.step == updates.step for name in reached([p])}
+    held = np.array([p.optimizer >= 0 and p.name in names for p in case.run.parameters])
+    held &= np.isfinite(updates.weight)
+    if not held.any():
+        return None
+    gradient, update = updates.gradient[held], updates.update[held]
+    none = np.isnan(gradient) & ~(update > 0)
+    return float(((gradient == 0) | none).mean())
+
+
+@diagnosis(
+    "UT308",
+    "steps-lost-to-rounding",
+    message="{lost:.0%} of the entries of a typical weight matrix stay bitwise the same at each step "
+    "though their gradient asks them to move ({dtype})",
+    advice="Keep a copy of the weights in float32 and step on that (mixed precision), or round at random; "
+    "a larger step would be lost less often.",
+    source="Zamirai et al. 2020, Revisiting BFloat16 Training, arXiv:2010.06192",
+)
+def steps_lost_to_rounding(case: Case) -> Found:
+    """Steps smaller than half the distance to the next number that the weight can be.
+
+    ## What it means
+    A number in bfloat16 has 8 bits: adding less than about 0.2 % of it changes nothing. Updates are usually 0.1 % of
+    the weights, so most are lost, and the more so the smaller the steps get.
+
+    ## When it is harmless
+    Late in a training, when steps are small because there is little left to learn.
+
+    ## What to do
+    Float32 weights with autocast for the rest, stochastic rounding, or Kahan summation in the optimizer.
+    """
+    weights = np.array(case.weights, dtype=np.int64)
+    if not len(weights):
+        return
+    moving = [u for u in case.finite_updates if np.nanmax(u.rate, initial=0) > 0]
+    shares = [np.nanmedian(u.lost[weights]) for u in moving if np.isfinite(u.lost[weights]).any()]
+    if len(shares) < 2 or np.median(shares) < 0.5:
+        return
+    dtypes = {case.run.parameters[n].dtype for n in weights}
+    narrow = any(dtype.startswith(NARROW) for dtype in dtypes)
+    yield {
+        "lost": float(np.median(shares)),
+        "dtype": ", ".join(sorted(dtypes)),
+        "onset": "start" if shares[0] >= 0.5 else "later",
+        "harm": case.harm(0.85, 0.4, 0.2, 0.55) if narrow else case.harm(0.4, 0.2, 0.0),
+    }
+
+
+@diagnosis(
+    "UT309",
+    "overpowering-weight-decay",
+    message="weight decay pulls a typical weight matrix {pull:.3g} times as hard as its gradient, "
+    "and the weights shrank to {shrunk:.0%} of their size",
+    advice="Lower weight_decay (it is {decay:g}), say to 1e-4 for SGD or 1e-2 for AdamW.",
+    source="Krogh & Hertz 1991, A simple weight decay can improve generalization; Loshchilov & Hutter 2019, "
+    "arXiv:1711.05101",
+)
+def overpowering_weight_decay(case: Case) -> Found:
+    """Weight decay that is stronger than what the data ask for.
+
+    ## What it means
+    Each step takes a share of every weight away. Where that is more than the gradient puts back, the weights shrink
+    towards zero and the network forgets faster than it learns. Compared are the decay and the gradient, as the
+    optimizer found it; for decoupled decay, the decay and the whole step.
+
+    ## When it is harmless
+    Where weights end at a balance of the two and the loss falls.
+
+    ## What to do
+    Lower it; leave biases and normalisations out of it.
+    """
+    weights = np.array(case.weights, dtype=np.int64)
+    pulls = [_pull(case, u, weights) for u in case.finite_updates]
+    pulls = [pull for pull in pulls if math.isfinite(pull)]
+    shrunk = _shrunk(case, weights)
+    limit = 0.5 if _decoupled(case) else 2.0
+    if len(pulls) < 2 or np.mean([pull > limit for pull in pulls]) < 0.5 or not shrunk <= 0.5:
+        return
+    decay = float(np.nanmax(case.finite_updates[0].decay[weights]))
+    yield {
+        "pull": float(np.median(pulls)),
+        "shrunk": shrunk,
+        "decay": decay,
+        "onset": "start",
+        "harm": case.harm(0.9, 0.4, 0.1, 0.6),
+    }
+
+
+def _decoupled(case: Case) -> bool:
+    return any(optimizer.kind.endswith("W") or "Lion" in optimizer.kind for optimizer in case.run.optimizers)
+
+
+def _pull(case: Case, updates: Updates, weights: NDArray[np.int64]) -> float:
+    """How strong the decay is against the gradient, or against the step where it is a step of its own."""
+    decay, weight = updates.decay[weights], updates.weight[weights]
+    with np.errstate(all="ignore"):
+        against = updates.update[weights] / updates.rate[weights] if _decoupled(case) else updates.gradient[weights]
+        ratio = decay * weight / against
+    kept = ratio[np.isfinite(ratio) & (weight > 0)]
+    return float(np.median(kept)) if len(kept) else math.nan
+
+
+def _shrunk(case: Case, weights: NDArray[np.int64]) -> float:
+    if len(case.finite_updates) < 2:
+        return 1.0
+    first, last = case.finite_updates[0].weight[weights], case.finite_updates[-1].weight[weights]
+    with np.errstate(all="ignore"):
+        shares = (last / first)[first > 0]
+    return float(np.nanmedian(shares)) if np.isfinite(shares).any() else 1.0
+
+
+@diagnosis(
+    "UT310",
+    "throttling-clip",
+    message="on {share:.0%} of the observed steps the gradient was cut down before the optimizer saw it, "
+    "typically to {kept:.2g} of its size",
+    advice="Raise the threshold of the clipping to about the gradient's usual norm ({usual:.2g} here).",
+    source="Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; Zhang et al. 2020, arXiv:1905.11881",
+)
+def throttling_clip(case: Case) -> Found:
+    """Clipping that acts on every step, with a threshold far below the gradient's usual size.
+
+    ## What it means
+    Clipping is for the rare large gradient. Where it acts on each, every step has the same length, that of the
+    threshold times the learning rate, and the network barely moves. Compared is the gradient that the backward pass
+    brought with the one that the optimizer found.
+
+    ## When it is harmless
+    With optimizers that divide by the gradient's own size, which undo it: these are not reported. And where the
+    learning rate makes up for it, as the loss shows by falling.
+
+    ## What to do
+    Set the threshold to about the 90th percentile of the norms of unclipped gradients.
+    """
+    if case.scale_free:
+        return
+    found = [pair for pair in (_clipped(case, p, u) for p, u in _paired(case)) if pair is not None]
+    kept = [after / before for before, after in found]
+    if len(kept) < 3 or np.mean([share < 0.1 for share in kept]) < MOSTLY:
+        return
+    strong = float(np.median(kept)) <= 0.02
+    yield {
+        "share": float(np.mean([share < 0.1 for share in kept])),
+        "kept": float(np.median(kept)),
+        "usual": float(np.median([before for before, _ in found])),
+        "onset": "start",
+        "harm": case.harm(0.92, 0.3, 0.1, 0.6) if strong else case.harm(0.4, 0.2, 0.1),
+    }
+
+
+def _clipped(case: Case, observed: Pass, updates: Updates) -> tuple[float, float] | None:
+    """The norm of the whole gradient as the pass brought it, and as the optimizer found it."""
+    leaves = observed.flow.topology.leaves()
+    numbers = [n for n, p in enumerate(case.run.parameters) if p.name in leaves and np.isfinite(updates.gradient[n])]
+    brought = math.hypot(*[observed.flow.cotangents[leaves[case.run.parameters[n].name]] for n in numbers])
+    found = math.hypot(*updates.gradient[numbers])
+    if not (math.isfinite(brought) and math.isfinite(found) and brought > 0 and found > 0):
+        return None
+    return brought, found

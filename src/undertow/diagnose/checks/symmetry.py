@@ -1,0 +1,99 @@
+"""Faults of how weights are made: nothing tells the units apart, or the trunk stays as it was made."""
+
+from __future__ import annotations
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks.signal import common_module
+from undertow.diagnose.table import Found, diagnosis
+
+__all__: list[str] = []
+
+MOST_OF_IT = 0.5
+"""Share of the weights that were used: with fewer frozen, what is trained can make up for it."""
+
+
+SETTLED_BY = 3
+"""Steps after which layers that begin at zero on purpose, one behind the other, have left it."""
+
+
+@diagnosis(
+    "UT203",
+    "units-alike",
+    message="all units of {weight} are alike at step {step}{others}: what they learn, they learn together",
+    advice="Initialise weights at random (PyTorch's default, He, Xavier); constants and zeros are for biases.",
+    source="Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4: initial parameters must break symmetry",
+)
+def units_alike(case: Case) -> Found:
+    """Units that nothing tells apart.
+
+    ## What it means
+    Units with the same weights compute the same, get the same gradient, and stay the same: a layer of a hundred of
+    them is a layer of one. Constant and zero initialisation do this. It is looked for after a few steps, so that a
+    layer which begins at zero and leaves it is not meant. Rounding may tell the units apart in the end, after long.
+
+    ## When it is harmless
+    In a last layer, or a branch, that begins at zero on purpose: its units differ after a step.
+
+    ## What to do
+    Random initial weights.
+    """
+    noted = [(p, c) for p, c in case.noted if p.step >= case.start + SETTLED_BY and c.alike]
+    if not noted:
+        return
+    observed, conditions = noted[-1]
+    leaves = [observed.flow.topology.operations[index].leaf for index in conditions.alike]
+    leaves = [leaf for leaf in leaves if leaf]
+    if not leaves:
+        return
+    last = min(case.leaf_scales(observed), key=lambda item: item[1], default=("", 0, 0.0))[0]
+    hidden = [leaf for leaf in leaves if leaf != last]
+    if not hidden:
+        return
+    yield {
+        "module": common_module([leaf.rpartition(".")[0] for leaf in hidden]),
+        "weight": hidden[0],
+        "count": len(hidden),
+        "step": observed.step,
+        "parameters": hidden[:20],
+        "others": f" (and those of {len(hidden) - 1} other weights)" if len(hidden) > 1 else "",
+        "onset": "start",
+        "harm": case.harm(0.97, 0.5, 0.2, 0.6),
+    }
+
+
+@diagnosis(
+    "UT107",
+    "frozen-as-made",
+    message="{count} weight matrices of {where} require no gradient, {share:.0%} of the weights used, "
+    "and are as PyTorch makes them: at random, from no training",
+    advice="Load the pretrained weights, or let them be trained: requires_grad_(True), before the optimizer is built.",
+    source="PyTorch's default initialisation, uniform up to 1 over the root of the fan-in, by its bound and moments",
+)
+def frozen_as_made(case: Case) -> Found:
+    """A frozen trunk that was never trained.
+
+    ## What it means
+    Freezing keeps what was learned. Here nothing was: the entries of the frozen weights are distributed as PyTorch
+    draws them. What is trained behind them sees random features.
+
+    ## When it is harmless
+    Where random features are meant, and suffice, as the loss shows by falling (a remark).
+
+    ## What to do
+    Load the weights before freezing, and check what `load_state_dict` says is missing; or do not freeze.
+    """
+    for facts in case.events("frozen"):
+        fresh = [case.parameters[name] for name in facts["parameters"] if name in case.parameters]
+        used = [p for p in case.run.parameters if p.used and len(p.shape) > 1]
+        share = sum(p.size for p in fresh) / max(1, sum(p.size for p in used))
+        if share < MOST_OF_IT:
+            continue
+        yield {
+            "module": common_module([p.module for p in fresh]),
+            "count": facts["count"],
+            "share": share,
+            "parameters": facts["parameters"][:20],
+            "onset": "start",
+            "harm": case.harm(0.85, 0.4, 0.15, 0.6),
+        }
+        return

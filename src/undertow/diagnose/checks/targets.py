@@ -1,0 +1,256 @@
+"""Faults of the targets: out of reach, out of range, constant, unequal, or of another size than the outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks.head import VIEWS, below, names_in
+from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Pass, Target
+
+__all__: list[str] = []
+
+COMPARISONS = ("Abs", "HuberLoss", "L1Loss", "MseLoss", "Mul", "Pow", "SmoothL1Loss")
+
+RANGES = {
+    "ReluBackward0": ("a ReLU", "0 and up", "past_zero"),
+    "SigmoidBackward0": ("a sigmoid", "between 0 and 1", "past_unit"),
+    "SoftmaxBackward0": ("a softmax", "between 0 and 1", "past_unit"),
+    "TanhBackward0": ("a tanh", "between -1 and 1", "past_tanh"),
+}
+"""What a last activation is called, what it can say, and how far targets lie beyond that."""
+
+OUT_OF_REACH = 0.3
+"""Share of the targets' variance that no output can reach."""
+
+LARGE = 10.0
+
+MAJORITY = 0.9
+
+BINARY = ("BinaryCrossEntropyBackward0", "BinaryCrossEntropyWithLogitsBackward0")
+
+
+def _targets(case: Case) -> list[tuple[Pass, Target]]:
+    return [(p, p.target) for p in case.passes if p.target is not None]
+
+
+def _compared(case: Case) -> list[tuple[Pass, Target]]:
+    """Targets of numbers, that a loss compares outputs with by their distance."""
+    return [(p, t) for p, t in _targets(case) if names_in(p)[t.operation].startswith(COMPARISONS) and not t.counts]
+
+
+def _variance(targets: list[tuple[Pass, Target]]) -> float:
+    """Of the targets, within batches and between them."""
+    within = np.mean([t.variance for _, t in targets])
+    return float(within + np.var([t.mean for _, t in targets]))
+
+
+@diagnosis(
+    "UT405",
+    "bounded-output",
+    message="the output comes from {squash} and lies {extent}, and the targets lie between {low:.3g} and {high:.3g}: "
+    "{share:.0%} of their variance is out of reach",
+    advice="Remove the {squash} from the output{at}, or bring the targets into its range.",
+    source="by definition of the activation",
+)
+def bounded_output(case: Case) -> Found:
+    """An output that cannot say what the targets ask for.
+
+    ## What it means
+    The last operation before a loss that measures distances is an activation with a bounded range, and targets lie
+    outside it. The network can only push the activation to its end, where its slope is 0.
+
+    ## When it is harmless
+    Where few targets lie outside, and not far: then it is a remark.
+
+    ## What to do
+    End in a linear layer; or scale the targets into the range.
+    """
+    targets = _compared(case)
+    if not targets:
+        return
+    observed, first = targets[0]
+    squashes = {names_in(observed)[inner] for inner in _producers(observed, first.operation)}
+    if len(squashes) != 1 or not squashes <= set(RANGES):
+        return
+    squash, extent, past = RANGES[squashes.pop()]
+    variance = _variance(targets)
+    share = float(np.mean([getattr(t, past) for _, t in targets])) / variance if variance > 0 else 0.0
+    if share < 0.02:
+        return
+    place = case.place(observed, next(_producers(observed, first.operation)))
+    yield place | {
+        "squash": squash.split()[-1],
+        "extent": extent,
+        "low": min(t.low for _, t in targets),
+        "high": max(t.high for _, t in targets),
+        "share": min(share, 1.0) if share <= 1 else share,
+        "harm": 0.93 if share >= OUT_OF_REACH else case.harm(0.7, 0.3, 0.2),
+    }
+
+
+def _producers(observed: Pass, index: int) -> Iterator[int]:
+    return below(observed, index, VIEWS | {"SubBackward0"})
+
+
+@diagnosis(
+    "UT503",
+    "targets-out-of-range",
+    message="{loss} expects targets from 0 to 1, and they lie between {low:.3g} and {high:.3g}: "
+    "the loss has no lower end",
+    advice="Bring the labels to 0 and 1 (labels of 1 and 2, of -1 and 1, and bytes of 0 to 255 are the usual ones).",
+    source="PyTorch documentation of BCELoss and BCEWithLogitsLoss",
+)
+def targets_out_of_range(case: Case) -> Found:
+    """Binary cross-entropy with targets that are no probabilities.
+
+    ## What it means
+    -t·log p - (1-t)·log(1-p) has a least value only for t from 0 to 1. Outside, it falls for ever as the output is
+    driven to one end, and the network is taught to be sure whatever it sees.
+
+    ## When it is harmless
+    Never; a loss that falls far below 0 is no success here.
+
+    ## What to do
+    Map the labels to 0 and 1.
+    """
+    for observed, target in _targets(case):
+        name = names_in(observed)[target.operation]
+        if name in BINARY and (target.low < -1e-3 or target.high > 1 + 1e-3):
+            yield case.place(observed, target.operation) | {
+                "loss": name.removesuffix("Backward0"),
+                "low": target.low,
+                "high": target.high,
+                "harm": 0.93,
+            }
+            return
+
+
+@diagnosis(
+    "UT504",
+    "constant-targets",
+    message="all {count} targets seen are of one class, number {label}, of {classes}",
+    advice="Look at how the labels are made and read: a wrong column, a comparison that is never true, "
+    "a loader that stays in one folder.",
+    source="by definition: what never changes need not be learned",
+)
+def constant_targets(case: Case) -> Found:
+    """Targets that never change.
+
+    ## What it means
+    A bias alone answers always right. The loss falls to 0 and nothing is learned of the inputs.
+
+    ## When it is harmless
+    Where the scores are similarities and the right one stands in a fixed place, as in contrastive learning: these
+    are told by their scores coming from no layer with a bias, and are not reported.
+
+    ## What to do
+    Print a batch of targets.
+    """
+    targets = [(p, t) for p, t in _targets(case) if t.counts]
+    steps = {p.step for p, _ in targets}
+    if len(steps) < 3 or not _stay(case, max(steps)) or len(case.run.optimizers) > 1:
+        return
+    sizes = {len(t.counts) for _, t in targets}
+    if len(sizes) != 1 or sizes == {1}:
+        return
+    counts = np.sum([t.counts for _, t in targets], axis=0)
+    observed = targets[0][0]
+    if (counts > 0).sum() != 1 or counts.sum() < 20 or not _has_bias(observed, targets[0][1].operation):
+        return
+    yield {"count": int(counts.sum()), "label": int(counts.argmax()), "classes": len(counts), "harm": 0.9}
+
+
+def _stay(case: Case, seen: int) -> bool:
+    """Whether targets were seen until late, or the loss tells that no others came: they would have raised it."""
+    losses = case.losses()
+    return seen >= case.run.steps / 2 or bool(len(losses) > seen + 1 and losses[seen:].max() < losses[0])
+
+
+def _has_bias(observed: Pass, index: int) -> bool:
+    """Whether the scores of a loss come out of a layer."""
+    names = names_in(observed)
+    producers = {names[i] for i in below(observed, index, VIEWS | {"LogSoftmaxBackward0"})}
+    return producers <= {"AddmmBackward0", "ConvolutionBackward0", "MkldnnConvolutionBackward0"} and bool(producers)
+
+
+@diagnosis(
+    "UT505",
+    "unbalanced-classes",
+    message="{share:.1%} of the targets seen are of one class: always answering that is right as often",
+    advice="Judge by balanced accuracy, weight the loss by the classes, or draw the rare ones more often.",
+    source="He & Garcia 2009, Learning from Imbalanced Data",
+)
+def unbalanced_classes(case: Case) -> Found:
+    """One class so frequent that the others hardly count.
+
+    ## What it means
+    The gradient of a mean over examples is that of the frequent class. A network can stand for long where it answers
+    that one, at a loss that looks low.
+
+    ## When it is harmless
+    Where the loss falls below that of answering without looking: then it is a remark.
+
+    ## What to do
+    Weights in the loss, a sampler that draws rare classes more often, and a measure that does not reward guessing.
+    """
+    share, count = _majority(case)
+    if share < MAJORITY or share >= 1 or count < 50:
+        return
+    stands = case.outcome.kind == "stalled" and case.outcome.last < 1.2 * case.outcome.chance
+    yield {"share": share, "count": count, "onset": "start", "harm": 0.65 if stands else 0.15}
+
+
+def _majority(case: Case) -> tuple[float, int]:
+    targets = _targets(case)
+    counted = [t.counts for _, t in targets if t.counts]
+    if counted and len({len(counts) for counts in counted}) == 1:
+        counts = np.sum(counted, axis=0)
+        return float(counts.max() / max(1, counts.sum())), int(counts.sum())
+    binary = [(t.mean, math.prod(t.shape)) for p, t in targets if names_in(p)[t.operation] in BINARY]
+    if not binary or any(not 0 <= mean <= 1 for mean, _ in binary):
+        return 0.0, 0
+    count = sum(size for _, size in binary)
+    positive = sum(mean * size for mean, size in binary) / max(1, count)
+    return max(positive, 1 - positive), count
+
+
+@diagnosis(
+    "UT508",
+    "unscaled-targets",
+    message="the targets lie between {low:.3g} and {high:.3g} (mean {mean:.3g}), and outputs begin at about 1",
+    advice="Standardise the targets with the mean and deviation of the training set, and scale predictions back.",
+    source="LeCun, Bottou, Orr & Müller 1998, Efficient BackProp",
+)
+def unscaled_targets(case: Case) -> Found:
+    """Targets of a size that the network has far to go to.
+
+    ## What it means
+    A new network answers about 0. Where targets are hundreds, the loss and its gradient are huge at first: plain
+    gradient descent diverges, and an optimizer that makes steps of fixed size needs as many as the targets are far.
+
+    ## When it is harmless
+    Where the loss falls all the same (a remark).
+
+    ## What to do
+    Standardise; or set the last bias to the targets' mean.
+    """
+    targets = _compared(case)
+    if not targets:
+        return
+    mean = float(np.mean([t.mean for _, t in targets]))
+    size = math.sqrt(_variance(targets) + mean**2)
+    if not LARGE <= size < math.inf:
+        return
+    yield {
+        "low": min(t.low for _, t in targets),
+        "high": max(t.high for _, t in targets),
+        "mean": mean,
+        "rms": size,
+        "onset": "start",
+        "harm": case.harm(0.93, 0.3, 0.1),
+    }
