@@ -12,6 +12,7 @@ from undertow.engine.paths import Path, strongest_path
 from undertow.engine.per_sample import SampleNorms, per_sample_norms
 from undertow.engine.precision import Precision, precision
 from undertow.forecast import Forecast, Outlook, forecast, outlook
+from undertow.landscape import Barrier, Slice, barrier, landscape
 from undertow.linear import Linearization, gauss_newton, hessian, linearize
 from undertow.noise import GradientNoise, NoiseOfBatch, gradient_noise
 from undertow.preflight import Preflight, preflight
@@ -19,6 +20,7 @@ from undertow.store import Run
 
 __all__ = [
     "CALCULUS",
+    "Barrier",
     "Comparison",
     "Flow",
     "Forecast",
@@ -34,14 +36,17 @@ __all__ = [
     "Review",
     "Run",
     "SampleNorms",
+    "Slice",
     "Swept",
     "backward",
+    "barrier",
     "compare",
     "derivative",
     "forecast",
     "gauss_newton",
     "gradient_noise",
     "hessian",
+    "landscape",
     "linearize",
     "observe",
     "outlook",

@@ -11,6 +11,7 @@ UndertowError
 ├── StoreError              a run's folder is not one, is damaged, or cannot be written
 ├── ForecastError           a loss curve is too short, or a question reaches too far
 ├── NoiseError              too few observations for an error of the gradient noise
+├── LandscapeError          a direction does not fit the model, or a file holds another slice
 ├── PreflightError          a batch, or what is made of it, is not what a training needs
 └── LaunchError             the script to run is not there or cannot be read
 """
@@ -66,6 +67,10 @@ class ForecastError(UndertowError):
 
 class NoiseError(UndertowError):
     """Too few examples, batches or runs to tell how far an estimate of the gradient noise may be off."""
+
+
+class LandscapeError(UndertowError, ValueError):
+    """A direction does not fit the model, a slice cannot be asked for so, or a file holds another one."""
 
 
 class PreflightError(UndertowError):

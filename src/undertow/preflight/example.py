@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from undertow.errors import PreflightError
 
-__all__ = ["loss_of"]
+__all__ = ["called", "loss_of"]
 
 
 def loss_of(model: nn.Module, loss_fn: Callable[[Any, Any], Tensor], batch: Any) -> Tensor:
@@ -24,15 +24,20 @@ def loss_of(model: nn.Module, loss_fn: Callable[[Any, Any], Tensor], batch: Any)
     Raises:
         PreflightError: The batch is neither, or what comes out is not one number that asks for a gradient.
     """
+    return _checked(called(model, loss_fn, batch))
+
+
+def called(model: Callable[..., Any], loss_fn: Callable[[Any, Any], Any], batch: Any) -> Any:
+    """What the loss function makes of a batch, not looked at."""
     if isinstance(batch, Mapping):
-        return _checked(loss_fn(model(**batch), batch))
+        return loss_fn(model(**batch), batch)
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         raise PreflightError(
             f"a batch is a pair (inputs, targets) or a mapping, not {_told(batch)}\n"
             "  Pairs go as loss_fn(model(inputs), targets), mappings as loss_fn(model(**batch), batch)."
         )
     inputs, targets = batch
-    return _checked(loss_fn(model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs), targets))
+    return loss_fn(model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs), targets)
 
 
 def _told(batch: Any) -> str:
