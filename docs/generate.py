@@ -4,12 +4,17 @@ import inspect
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.gallery import measured
 from docs import coverage
 from undertow.diagnose import review  # noqa: F401  (it fills the table)
 from undertow.diagnose.table import DIAGNOSES, Diagnosis
 from undertow.engine.algebras import Gradient, Magnitude, MaxProduct, Rounded, Samples, Scaled
 
 DOCS = Path(__file__).parent
+
+MEASURED = """## Measured
+On short trainings ([the gallery](../../benchmarks/gallery.md)), with 95 % intervals:
+"""
 
 ASKED = {
     Gradient: ("gradient", "undertow.backward(loss)"),
@@ -58,7 +63,7 @@ def page(diagnosis: Diagnosis) -> str:
     effects = [f"[{code} {DIAGNOSES[code].name}]({code}.md)" for code in sorted(diagnosis.explains)]
     explains = f"\n\n## What it brings about\n{', '.join(effects)}." if effects else ""
     head = f"# {diagnosis.code} {diagnosis.name}\n\nFamily: {diagnosis.family}."
-    return f"{head}\n\n{text}{explains}\n\n## Source\n{diagnosis.source}\n"
+    return f"{head}\n\n{text}{explains}\n\n## Source\n{diagnosis.source}\n\n{MEASURED}\n{measured(diagnosis.code)}\n"
 
 
 def index() -> str:

@@ -25,6 +25,7 @@ TOPICS = (
     "sick_batches",
     "sick_outputs",
     "sick_made",
+    "sick_never",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

@@ -1,0 +1,134 @@
+"""How often the verdict is right, over every training of the gallery: `python -m benchmarks.gallery`.
+
+Runs each as `undertow run` would see it, at the default budget, and keeps what came out in gallery.json. The tables of
+gallery.md are made of that, and by `make docs` the end of each page of docs/diagnoses.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import binomtest
+
+RESULTS = Path(__file__).with_suffix(".json")
+PAGE = Path(__file__).with_suffix(".md")
+MARK = "<!-- What follows is written by benchmarks/gallery.py. -->"
+HALVES = {"build": ("build",), "judge": ("judge", "unseen")}
+"""Parts of the gallery: what rules were built on, and what they are judged by."""
+
+Record = dict[str, Any]
+
+
+def records(half: str) -> list[Record]:
+    """What came out of each training of a half, as published."""
+    return [r for r in json.loads(RESULTS.read_text()) if r["split"] in HALVES[half]]
+
+
+def share(found: int, runs: int) -> str:
+    """A share with its 95 % interval (Wilson)."""
+    if not runs:
+        return "–"
+    low, high = binomtest(found, runs).proportion_ci(method="wilson")
+    return f"{found} of {runs} ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+def measure() -> Iterator[Record]:
+    from tests.gallery.judge import observed
+    from tests.gallery.table import load
+
+    for case in load().values():
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            review = observed(case, Path(folder) / "run")
+            seconds = time.perf_counter() - started
+        cause = review.cause
+        modules = (case.module,) if isinstance(case.module, str) else case.module
+        yield {
+            "name": case.name,
+            "split": case.split,
+            "planted": case.code,
+            "verdict": review.verdict,
+            "named": cause.code if cause else None,
+            "alarms": [f.code for f in review.findings],
+            "module": cause.module in modules if cause and modules is not None else None,
+            "line": cause.source.endswith(f":{case.line}") if cause and case.line else None,
+            "seconds": round(seconds, 1),
+        }
+
+
+def measured(code: str) -> str:
+    """How often a diagnosis was right, as the end of its page."""
+    lines = []
+    for half, words in (("judge", "the half it is judged by"), ("build", "the half it was built on")):
+        kept = records(half)
+        runs, well = [r for r in kept if r["planted"] == code], [r for r in kept if r["planted"] is None]
+        detected, first = sum(r["verdict"] == "sick" for r in runs), sum(r["named"] == code for r in runs)
+        accused = sum(code in r["alarms"] for r in well)
+        told = (
+            f"in runs with this fault, a fault was found in {share(detected, len(runs))} "
+            f"and this one was named first in {share(first, len(runs))}"
+            if runs
+            else "no run has this fault"
+        )
+        lines.append(f"- On {words}: {told}; of its healthy runs, {share(accused, len(well))} were accused of it.")
+    return "\n".join(lines)
+
+
+def _row(name: str, runs: Sequence[Record]) -> str:
+    detected, first = sum(r["verdict"] == "sick" for r in runs), sum(r["named"] == r["planted"] for r in runs)
+    placed = [r["module"] for r in runs if r["module"] is not None]
+    lined = [r["line"] for r in runs if r["line"] is not None]
+    cells = (len(runs), share(detected, len(runs)), share(first, len(runs)), share(sum(placed), len(placed)))
+    return f"| {name} | {' | '.join(map(str, cells))} | {share(sum(lined), len(lined))} |"
+
+
+def tables() -> Iterator[str]:
+    from undertow.diagnose import review  # noqa: F401  (it fills the table)
+    from undertow.diagnose.table import DIAGNOSES, FAMILIES
+
+    for half, words in (("judge", "The half to judge by"), ("build", "The half the rules were built on")):
+        kept = records(half)
+        sick, well = [r for r in kept if r["planted"]], [r for r in kept if not r["planted"]]
+        alarms = [r for r in well if r["verdict"] == "sick"]
+        yield f"## {words}\n"
+        yield "| family | sick runs | detected | right cause first | right module | right line |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+        for prefix, family in FAMILIES.items():
+            runs = [r for r in sick if r["planted"].startswith(prefix)]
+            if runs:
+                yield _row(family, runs)
+        yield _row("all", sick)
+        yield f"\nFalse alarms: {share(len(alarms), len(well))}{_by_family(alarms, DIAGNOSES)}.\n"
+        yield from _missed(sick, alarms)
+
+
+def _by_family(alarms: Iterable[Record], diagnoses: Any) -> str:
+    named = sorted({diagnoses[r["named"]].family for r in alarms})
+    return f", by the families {', '.join(named)}" if named else ""
+
+
+def _missed(sick: Iterable[Record], alarms: Iterable[Record]) -> Iterator[str]:
+    wrong = [
+        f"`{r['name']}` ({r['planted']}: {r['named'] or r['verdict']})" for r in sick if r["named"] != r["planted"]
+    ]
+    yield f"Missed, or another cause named first: {', '.join(wrong) or 'none'}."
+    false = [f"`{r['name']}` ({r['named']})" for r in alarms]
+    yield f"Healthy runs accused: {', '.join(false) or 'none'}.\n"
+
+
+def main() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    RESULTS.write_text("[\n" + ",\n".join(map(json.dumps, measure())) + "\n]\n")
+    head = PAGE.read_text().partition(MARK)[0]
+    PAGE.write_text(f"{head}{MARK}\n\n" + "\n".join(tables()).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
