@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 import undertow
-from undertow.diagnose import Finding
+from undertow.diagnose import Finding, Outcome
+from undertow.diagnose.causes import CERTAIN, decides
+from undertow.diagnose.doubts import against
 from undertow.diagnose.review import _causes
 from undertow.diagnose.table import DIAGNOSES, diagnosis, explain
 from undertow.errors import RegistryError, UndertowError
@@ -79,6 +81,43 @@ def test_a_review_is_written_as_json_with_the_documented_keys(tmp_path):
     assert review["cause"]["source"].startswith("tests/diagnose/test_review.py:")
 
 
+def outcome(kind):
+    return Outcome(kind, 2.0, 1.0, float("nan"), 0.0, 100)
+
+
+def test_a_second_cause_and_a_loss_that_falls_speak_against_the_first():
+    told = [*against((found("UT304"), found("UT404")), outcome("learned"))]
+    assert told == [
+        "The loss fell all the same, from 2 to 1.",
+        "It does not bring about UT404 target-broadcast, which was found as well.",
+    ]
+
+
+def test_a_fault_seen_later_is_no_reason_for_a_loss_that_never_fell():
+    assert [*against((found("UT201", "later"),), outcome("stalled"))]
+    assert not [*against((found("UT201"),), outcome("stalled"))]
+
+
+@pytest.mark.parametrize("code", sorted(set(DIAGNOSES) - CERTAIN))
+def test_what_is_measured_could_be_something_else_and_an_observation_would_decide(code):
+    assert decides(code, "stalled")
+    assert all(told.what and told.decides.endswith(".") for told in decides(code, "stalled"))
+
+
+def test_labels_that_tell_nothing_leave_open_what_else_it_is(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with undertow.observe(store=tmp_path / "run", every=1) as run:
+        for _ in range(60):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(torch.randn(64, 4)), torch.randint(2, (64,))).backward()
+            optimizer.step()
+    review = run.review()
+    assert review.cause.code == "UT701"
+    assert any("labels" in told.what for told in review.possible)
+
+
 def test_a_few_steps_are_too_few(tmp_path):
     assert train(tmp_path / "run", steps=4).verdict == "undecided"
 
@@ -98,7 +137,9 @@ def test_steps_without_a_backward_pass_are_a_fault(tmp_path):
         for _ in range(20):
             weight.sum()
             optimizer.step()
-    assert run.review().cause.code == "UT305"
+    review = run.review()
+    assert review.cause.code == "UT305"
+    assert "UT308" not in codes(review.remarks), "without a gradient, no step is lost to rounding"
 
 
 def test_backward_passes_without_a_step_are_a_fault(tmp_path):

@@ -10,7 +10,7 @@ from torch import nn
 
 from docs import coverage, generate
 from undertow.diagnose import review  # noqa: F401  (it fills the table)
-from undertow.diagnose.finding import Finding, Outcome, Review, Symptom
+from undertow.diagnose.finding import Finding, Outcome, Possibility, Review, Symptom
 from undertow.diagnose.table import DIAGNOSES
 from undertow.engine import algebras
 
@@ -103,7 +103,8 @@ def documented(page, heading):
 
 
 @pytest.mark.parametrize(
-    ("heading", "kind"), [("The review", Review), ("A finding", Finding), ("The outcome", Outcome)]
+    ("heading", "kind"),
+    [("The review", Review), ("A possibility", Possibility), ("A finding", Finding), ("The outcome", Outcome)],
 )
 def test_every_field_of_a_review_is_documented(heading, kind):
     assert documented(ROOT / "docs" / "review-format.md", heading) == [field.name for field in fields(kind)]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from undertow.diagnose.finding import Finding, Outcome, Review, Symptom
+from undertow.diagnose.finding import Finding, Outcome, Possibility, Review, Symptom
 from undertow.engine.backward import backward
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Operation, Topology
@@ -347,4 +347,6 @@ def hostile(run: Run) -> Review:
     cause = Finding(
         "UT101", bad, bad, bad, bad, bad, bad, {bad: bad, "x": {bad: math.nan}}, 1.0, bad, (Symptom(bad, bad, bad),)
     )
-    return Review("sick", bad, cause, (cause, cause), (cause,), bad, outcome(run), (bad,))
+    return Review(
+        "sick", bad, cause, (cause, cause), (cause,), bad, outcome(run), (bad,), (bad,), (Possibility(bad, bad),)
+    )

@@ -121,26 +121,19 @@ _BLIND = Possibility(
 )
 _SHORT = Possibility("the run was too short", "Let it run ten times as long, or double the learning rate.")
 _RATE = Possibility("the learning rate", "Try a tenth and ten times the learning rate for as many steps.")
+_ALIKE = Possibility("inputs that hardly differ", "Compare two examples of a batch before they enter.")
+_COMMON = Possibility(
+    "something that was not observed brought about both this and the loss",
+    "Change this alone and run as many steps again: if the loss then goes its old way, it was something else.",
+)
 
 POSSIBLE: Mapping[str, tuple[Possibility, ...]] = {
-    "UT101": (_RATE,),
-    "UT201": (
-        _RATE,
-        Possibility("inputs out of scale", "Standardise the inputs; if the units then live, it was the inputs."),
-    ),
-    "UT202": (
-        Possibility("inputs out of scale", "Standardise the inputs; if the units then leave the flat part, it was."),
-    ),
-    "UT205": (Possibility("inputs that hardly differ", "Compare two examples of a batch before they enter."),),
-    "UT301": (
-        Possibility("inputs or targets out of scale", "Standardise both and keep the rate; if it then falls, it was."),
-    ),
-    "UT302": (Possibility("a gradient that vanishes", "Multiply the rate by 100; if nothing moves, it is."),),
+    "UT205": (_ALIKE,),
     "UT406": (_LABELS, _BLIND),
+    "UT505": (_LABELS, _SHORT),
     "UT701": (_LABELS, _BLIND, _SHORT),
-    "UT801": (_RATE,),
 }
-"""By code: what the same facts could also come from."""
+"""By code: what the same facts could also come from, of what no diagnosis measures; it would have been found."""
 
 
 def apart(first: str, second: str) -> str:
@@ -151,5 +144,5 @@ def apart(first: str, second: str) -> str:
 def decides(code: str, outcome: str) -> tuple[Possibility, ...]:
     """What else is possible where this fault was found; without a fault, where the training went so."""
     if code:
-        return POSSIBLE.get(code, ())
+        return POSSIBLE.get(code, () if code in CERTAIN else (_COMMON,))
     return (_RATE, _LABELS, _BLIND, _SHORT) if outcome in {"stalled", "diverged"} else ()

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from undertow.diagnose.causes import Possibility
+
 __all__ = ["Finding", "Outcome", "Review", "Symptom", "Verdict"]
 
 Verdict = Literal["sick", "healthy", "undecided", "not-applicable"]
@@ -85,6 +87,8 @@ class Review:
         apart: What would tell the first two findings apart; empty where nothing needs to.
         outcome: How the training itself went.
         notes: What limits this review (a compiled region, a run broken off, …).
+        against: What speaks against the cause: facts that it does not account for.
+        possible: What else could look the same, each with the cheapest observation that would decide.
     """
 
     verdict: Verdict
@@ -95,6 +99,8 @@ class Review:
     apart: str
     outcome: Outcome
     notes: Sequence[str] = ()
+    against: Sequence[str] = ()
+    possible: Sequence[Possibility] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As `review.json` has it; numbers that JSON cannot hold become words."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.causes import CERTAIN, apart
+from undertow.diagnose.causes import CERTAIN, apart, decides
 from undertow.diagnose.checks import (
     attention,
     batches,
@@ -28,6 +28,7 @@ from undertow.diagnose.checks import (
     updates,
     vanishing,
 )
+from undertow.diagnose.doubts import against
 from undertow.diagnose.finding import Finding, Outcome, Review, Symptom, Verdict
 from undertow.diagnose.table import DIAGNOSES
 from undertow.store import Run
@@ -84,6 +85,8 @@ def review(run: Run) -> Review:
         apart=_apart(findings),
         outcome=case.outcome,
         notes=_notes(case),
+        against=tuple(against(findings, case.outcome)),
+        possible=decides(first.code, case.outcome.kind),
     )
 
 
@@ -126,7 +129,8 @@ def _apart(findings: Sequence[Finding]) -> str:
 
 def _without_cause(case: Case, remarks: Sequence[Finding]) -> Review:
     verdict, summary = _verdict_by_outcome(case.outcome)
-    return Review(verdict, summary, None, (), tuple(remarks), "", case.outcome, _notes(case))
+    possible = decides("", case.outcome.kind) if verdict == "undecided" else ()
+    return Review(verdict, summary, None, (), tuple(remarks), "", case.outcome, _notes(case), possible=possible)
 
 
 def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:

@@ -35,6 +35,11 @@ def judgement(run: Run, review: Review) -> list[Block]:
     others = [finding for finding in review.findings if finding is not review.cause]
     blocks += _findings("It could also be this", review.apart, others)
     blocks += _findings("Worth knowing", "Faults that this run survives.", review.remarks)
+    if review.against:
+        blocks.append(Listing("What speaks against it", items=tuple(("", sentence(told)) for told in review.against)))
+    if review.possible:
+        others_possible = tuple((sentence(told.what), told.decides) for told in review.possible)
+        blocks.append(Listing("What else is possible, and what would decide", items=others_possible))
     if review.notes:
         blocks.append(Listing("Limits of this review", items=tuple(("", sentence(note)) for note in review.notes)))
     return blocks

@@ -93,7 +93,8 @@ def steps_lost_to_rounding(case: Case) -> Found:
     if not len(weights):
         return
     moving = [u for u in case.finite_updates if np.nanmax(u.rate, initial=0) > 0]
-    shares = [np.nanmedian(u.lost[weights]) for u in moving if np.isfinite(u.lost[weights]).any()]
+    asked = [np.where(np.isfinite(u.gradient), u.lost, np.nan)[weights] for u in moving]
+    shares = [np.nanmedian(lost) for lost in asked if np.isfinite(lost).any()]
     if len(shares) < 2 or np.median(shares) < 0.5:
         return
     dtypes = {case.run.parameters[n].dtype for n in weights}
