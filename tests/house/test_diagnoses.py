@@ -6,6 +6,8 @@ import string
 
 import pytest
 
+from benchmarks.gallery import records
+from tests.gallery.table import load
 from undertow.diagnose.causes import _APART, CERTAIN, EFFECTS, FEEDBACK, POSSIBLE, STAGES
 from undertow.diagnose.review import CHECKS
 from undertow.diagnose.table import DIAGNOSES, FAMILIES, explain
@@ -105,3 +107,19 @@ def test_what_is_certain_was_written_by_a_person():
 
 def test_what_tells_two_apart_is_said_of_known_codes_in_order():
     assert all(set(pair) <= set(DIAGNOSES) and list(pair) == sorted(pair) for pair in _APART)
+
+
+def test_what_has_no_diagnosis_is_said_to_have_none():
+    of = {family: {code for code, found in DIAGNOSES.items() if found.family == family} for family in FAMILIES.values()}
+    assert of["dynamics"] == {"UT701"}
+    assert not of["transfer"]
+
+
+def test_what_was_published_of_the_gallery_is_of_the_gallery_as_it_is():
+    runs = load()
+    published = [*records("build"), *records("judge")]
+    assert {(r["name"], r["planted"], r["split"]) for r in published} <= {
+        (c.name, c.code, c.split) for c in runs.values()
+    }
+    assert sum(r["planted"] is not None for r in published) >= 150
+    assert sum(r["planted"] is None for r in published) >= 150

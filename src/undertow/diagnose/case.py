@@ -116,10 +116,15 @@ class Case:
         steps = [u for u in self.run.updates if u.step >= self.start]
         return [u for u in steps if not np.isinf(u.update).any() and np.isfinite(u.update).any()]
 
+    @cached_property
+    def _chosen(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The trained weight matrices and their sizes."""
+        sizes = [self.run.parameters[number].size for number in self.weights]
+        return np.array(self.weights, dtype=np.int64), np.array(sizes, dtype=np.float64)
+
     def update_ratios(self, updates: Updates) -> NDArray[np.float64]:
         """‖Δw‖ / ‖w‖ of each weight matrix whose size is not near zero."""
-        chosen = np.array(self.weights, dtype=np.int64)
-        size = np.array([self.run.parameters[number].size for number in chosen], dtype=np.float64)
+        chosen, size = self._chosen
         weight, update = updates.weight[chosen], updates.update[chosen]
         kept = np.isfinite(update) & (weight / np.sqrt(size) > 1e-4)
         return update[kept] / weight[kept]

@@ -157,8 +157,11 @@ def _backward(case: Case, observed: Pass) -> dict[str, Any] | None:
     flow = observed.flow
     if flow.scale != 1 or not math.isfinite(observed.loss):
         return None
+    cotangents, contributions = flow.cotangents, flow.contributions
+    if all(map(math.isfinite, contributions)):
+        return None
     for number, edge in enumerate(flow.topology.edges):
-        if math.isfinite(flow.cotangents[edge.sender]) and not math.isfinite(flow.contributions[number]):
+        if math.isfinite(cotangents[edge.sender]) and not math.isfinite(contributions[number]):
             operation = flow.topology.operations[edge.sender]
             facts = {"module": case.module_of(observed, edge.sender), "operation": operation.name}
             return _told(facts | {"source": operation.source, "phase": "backward", "step": observed.step})

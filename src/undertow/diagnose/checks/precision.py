@@ -45,7 +45,11 @@ def gradient_underflow(case: Case) -> Found:
     ## What to do
     A gradient scaler multiplies the loss and divides the gradients after: nothing underflows, nothing changes.
     """
+    plans = {id(p.flow.plan): p.flow.topology.operations for p in case.passes}
+    narrow = {key for key, operations in plans.items() if any("float16" in op.dtypes for op in operations)}
     for observed in case.passes:
+        if id(observed.flow.plan) not in narrow:
+            continue
         bounds = dict(_bounds(observed))
         gone = {name: bound for name, bound in bounds.items() if bound <= 0.5}
         if not gone or len(gone) < MANY * len(bounds) or not _near_the_end(observed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -235,14 +235,14 @@ def _untrained(case: Case) -> float:
     return 0.6 if case.skill < 0.5 else 0.3
 
 
-def reached(passes: Iterable[Pass]) -> set[str]:
+def reached(passes: Sequence[Pass]) -> set[str]:
     """Parameters that one of these passes brought a gradient."""
-    return {
-        op.leaf
-        for p in passes
-        for index, op in enumerate(p.flow.topology.operations)
-        if op.leaf and p.flow.cotangents[index] > 0
-    }
+    found: set[str] = set()
+    leaves = {id(p.flow.plan): p.flow.topology.leaves() for p in {id(p.flow.plan): p for p in passes}.values()}
+    for p in passes:
+        cotangents = p.flow.cotangents
+        found.update(leaf for leaf, index in leaves[id(p.flow.plan)].items() if cotangents[index] > 0)
+    return found
 
 
 @diagnosis(
