@@ -198,6 +198,8 @@ def test_an_interrupted_slice_is_gone_on_with_and_no_other_one(tmp_path):
     np.testing.assert_array_equal(
         found.losses, undertow.landscape(model, cross_entropy, batch, grid=GRID, how=Evaluation(work=Work(1))).losses
     )
+    assert undertow.landscape(model, breaks, batch, grid=GRID, how=Evaluation(work=Work(file=file))).way.stacked == 1
+    assert len(calls) - before == 25 - 13
     for changed in (
         lambda: undertow.landscape(mlp(1), cross_entropy, batch, grid=GRID, how=how),
         lambda: undertow.landscape(model, cross_entropy, points(seed=2), grid=GRID, how=how),
@@ -267,3 +269,43 @@ def test_what_does_not_fit_is_refused():
         undertow.landscape(model, lambda out, _: out, batch, grid=GRID)
     with pytest.raises(LandscapeError, match="no batch"):
         undertow.landscape(model, mse_loss, [], grid=GRID)
+
+
+@pytest.mark.parametrize("directions", [("random",), ("random", "random")])
+def test_a_smooth_slice_is_interpolated_to_the_tolerance_from_few_points(directions):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    inputs, targets = points()
+    batch, grid, calls = (inputs.double(), targets), Grid(-0.7, 0.9, 101 if len(directions) == 1 else 31), []
+
+    def counted(outputs, targets):
+        calls.append(1)
+        return cross_entropy(outputs, targets)
+
+    how = Evaluation(tolerance=1e-5, work=Work(stacked=1))
+    near = undertow.landscape(model, counted, batch, directions, grid, how)
+    exact = undertow.landscape(model, cross_entropy, batch, directions, grid)
+    assert np.abs(near.losses / exact.losses - 1).max() < 3e-5
+    assert len(calls) == near.interpolation.measured <= exact.losses.size / 2
+
+
+def test_a_slice_with_a_cliff_is_measured_throughout():
+    class Cliff(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.zeros(1, 1))
+
+        def forward(self, x):
+            return x * torch.where(self.w > 0.1, 5.0, 1.0)
+
+    axis = ({"0.w": torch.ones(1, 1)},)
+    model, batch = nn.Sequential(Cliff()), (torch.ones(1, 1), torch.zeros(1, 1))
+    grid = Grid(-1, 1, 200)
+    found = undertow.landscape(model, mse_loss, batch, axis, grid, Evaluation(tolerance=1e-5))
+    assert found.interpolation is None
+    np.testing.assert_allclose(found.losses, np.where(grid.axis() > 0.1, 25, 1))
+
+
+def test_what_is_interpolated_is_not_kept_in_a_file(tmp_path):
+    with pytest.raises(LandscapeError, match="not kept in a file"):
+        Evaluation(tolerance=0.1, work=Work(file=tmp_path / "slice.npz"))

@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 TRIED = (8, 32, 128)
 """How many points are tried in one pass. More are tried only while more make it faster."""
 
+SHARE = 0.1
+"""Trying may take this share of the points, at most: a pass to warm up and one to time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -57,10 +60,10 @@ def fastest(problem: Problem, plane: Plane, coordinates: Floats) -> Way:
         if problem.statistics == "recomputed" and normalisations(problem.model):
             return best
         for stacked in TRIED:
-            if stacked > len(coordinates):
+            if 2 * stacked > SHARE * len(coordinates):
                 break
             try:
-                seconds = _timed(_stacked, problem, plane, coordinates[:stacked], stacked)
+                seconds = _timed(_stacked, problem, plane, coordinates[: 2 * stacked], stacked)
             except RuntimeError:  # something in this model cannot be vectorised: values read, tensors written in place
                 break
             if seconds >= best.seconds:
@@ -73,19 +76,18 @@ Run = Callable[[Problem, Plane, Floats, int], Iterator[Floats]]
 
 
 def _timed(run: Run, problem: Problem, plane: Plane, coordinates: Floats, stacked: int) -> float:
-    """Seconds a point, once everything is warm."""
-    for _ in run(problem, plane, coordinates, stacked):
-        pass
-    begun = time.perf_counter()
-    for _ in run(problem, plane, coordinates, stacked):
-        pass
-    return (time.perf_counter() - begun) / len(coordinates)
+    """Seconds a point, once everything is made ready and warm by the first pass."""
+    passes = run(problem, plane, coordinates, stacked)
+    next(passes, None)
+    begun, timed = time.perf_counter(), sum(len(losses) for losses in passes)
+    return (time.perf_counter() - begun) / timed if timed else float("inf")
 
 
 def _one_by_one(problem: Problem, plane: Plane, coordinates: Floats, _: int) -> Iterator[Floats]:
     model = problem.prepared().requires_grad_(False)
+    write = plane.writer(model)
     for point in coordinates.tolist():
-        plane.write(model, tuple(point))
+        write(point)
         problem.gathered(model)
         yield np.array([problem.loss(model).item()])
 

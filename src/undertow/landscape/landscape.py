@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from undertow.errors import LandscapeError
 from undertow.landscape.directions import gradient, random, sharpest, weights
+from undertow.landscape.evaluate import Way, fastest
+from undertow.landscape.interpolate import Interpolation, interpolated, points_of
 from undertow.landscape.measure import Work, measured
 from undertow.landscape.normalise import Normalisation, normalised
 from undertow.landscape.plane import Plane
@@ -21,6 +23,7 @@ from undertow.preflight.untouched import untouched
 
 __all__ = ["Evaluation", "Grid", "landscape"]
 
+Floats = NDArray[np.float64]
 Direction = str | Mapping[str, Tensor]
 NAMED = ("random", "gradient", "sharpest")
 
@@ -39,7 +42,7 @@ class Grid:
     high: float = 1.0
     points: int = 25
 
-    def axis(self) -> NDArray[np.float64]:
+    def axis(self) -> Floats:
         """Its coordinates."""
         return np.linspace(self.low, self.high, self.points)
 
@@ -54,12 +57,22 @@ class Evaluation:
             of each batch at each point; "recomputed", those of all the data, gathered anew at each point.
         seed: Of random directions.
         work: Where and how the points are evaluated.
+        tolerance: Measure only as many points as a polynomial needs to come this near, relative to the loss, at
+            points held out; None to measure every point (see `interpolated`).
     """
 
     normalise: Normalisation = "filter"
     statistics: Statistics = "stored"
     seed: int = 0
     work: Work = field(default_factory=Work)
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None and self.work.file is not None:
+            raise LandscapeError(
+                "a slice that is interpolated is not kept in a file\n"
+                "  Which points it needs shows only as it goes. Leave out the tolerance or the file."
+            )
 
 
 def landscape(
@@ -102,10 +115,22 @@ def landscape(
     axes = tuple(one.axis() for one in grids)
     if len(axes) != len(found):
         raise LandscapeError(f"{len(axes)} grids for {len(found)} directions")
-    points = np.stack([axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")], 1)
-    losses, way = measured(problem, plane, points, how.work)
+    losses, way, smooth = _measured(problem, plane, axes, how)
     names = tuple(name if isinstance(name, str) else "given" for name in directions)
-    return Slice(axes, losses.reshape([len(axis) for axis in axes]), names, _settings(problem, how), plane, way)
+    return Slice(axes, losses, names, _settings(problem, how), plane, way, smooth)
+
+
+def _measured(
+    problem: Problem, plane: Plane, axes: tuple[Floats, ...], how: Evaluation
+) -> tuple[Floats, Way, Interpolation | None]:
+    """The losses on a grid, the way they were measured, and how interpolated."""
+    if how.tolerance is None:
+        losses, way = measured(problem, plane, points_of(axes), how.work)
+        return losses.reshape([len(axis) for axis in axes]), way, None
+    way = Way(how.work.stacked) if how.work.stacked is not None else fastest(problem, plane, points_of(axes))
+    work = replace(how.work, stacked=way.stacked)
+    losses, smooth = interpolated(lambda some: measured(problem, plane, some, work)[0], axes, how.tolerance)
+    return losses, way, smooth
 
 
 def _directions(problem: Problem, asked: Sequence[Direction], how: Evaluation) -> list[Mapping[str, Tensor]]:

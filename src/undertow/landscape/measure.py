@@ -52,7 +52,8 @@ def measured(problem: Problem, plane: Plane, coordinates: Floats, work: Work) ->
     todo = np.flatnonzero(~progress.done)
     with untouched(problem.model):
         way = Way(work.stacked) if work.stacked is not None else fastest(problem, plane, coordinates[todo])
-        pieces = np.array_split(todo, min(PIECES, max(1, len(todo) // way.stacked))) if len(todo) else []
+        apart = PIECES if work.executor is not None or work.file is not None else 1
+        pieces = np.array_split(todo, min(apart, max(1, len(todo) // way.stacked))) if len(todo) else []
         for piece, losses in _answers(problem, plane, coordinates, pieces, way, work.executor):
             progress.add(piece, losses)
     return progress.losses, way

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,13 +45,18 @@ class Plane:
                 point[name] = point[name] + coordinates[number].to(part.dtype) * part
         return point
 
-    def write(self, model: nn.Module, coordinates: tuple[float, ...]) -> None:
-        """Write the weights at a point into a model."""
-        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        for name, tensor in self.centre.items():
-            tensors[name].copy_(tensor)
-        for coordinate, direction in zip(coordinates, self.directions, strict=True):
-            torch._foreach_add_([tensors[name] for name in direction], [*direction.values()], alpha=coordinate)
+    def writer(self, model: nn.Module) -> Callable[[Sequence[float]], None]:
+        """What writes the weights at a point into a model."""
+        named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        tensors, values = [named[name] for name in self.centre], [*self.centre.values()]
+        moved = [([named[name] for name in direction], [*direction.values()]) for direction in self.directions]
+
+        def write(coordinates: Sequence[float]) -> None:
+            torch._foreach_copy_(tensors, values)
+            for coordinate, (some, parts) in zip(coordinates, moved, strict=True):
+                torch._foreach_add_(some, parts, alpha=coordinate)
+
+        return write
 
     def project(self, point: Mapping[str, Tensor]) -> tuple[tuple[float, ...], float]:
         """The coordinates of the point of this plane nearest to another, and the share of the way that lies outside.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undertow.landscape.evaluate import Way
+from undertow.landscape.interpolate import Interpolation
 from undertow.landscape.plane import Plane
 
 __all__ = ["Slice", "Track"]
@@ -42,6 +43,7 @@ class Slice:
         settings: What else it depends on, in words: data, normalisation, statistics.
         plane: The point and the directions themselves.
         way: How the points were evaluated.
+        interpolation: How it was interpolated, and the error of that; None where every point was measured.
     """
 
     axes: tuple[Floats, ...]
@@ -50,6 +52,7 @@ class Slice:
     settings: Mapping[str, str]
     plane: Plane
     way: Way
+    interpolation: Interpolation | None = None
 
     @property
     def minimum(self) -> tuple[tuple[float, ...], float]:
