@@ -14,13 +14,15 @@ from plotly.offline import get_plotlyjs
 
 from undertow.compare import Comparison
 from undertow.diagnose.finding import Review
+from undertow.landscape import Barrier, Slice, Track
 from undertow.show.blocks import Bars, Block, Figure
 from undertow.show.comparison import beside
+from undertow.show.landscape import path_blocks, slice_blocks
 from undertow.show.report import judged, pictures
 from undertow.show.words import TERMS, decades, distance
 from undertow.store.run import Run
 
-__all__ = ["write_comparison", "write_page", "write_report"]
+__all__ = ["write_comparison", "write_landscape", "write_page", "write_report"]
 
 STYLES = ("page.css", "flowmap.css")
 SCRIPTS = ("theme.js", "fold.js", "lanes.js", "flowmap.js")
@@ -44,6 +46,16 @@ def write_comparison(seen: Comparison, path: str | Path) -> Path:
     """
     top, *blocks = beside(seen)
     return write_page(f"{seen.left.name} and {seen.right.name}", top, [], blocks, path)
+
+
+def write_landscape(seen: Slice | Barrier, path: str | Path, track: Track | None = None) -> Path:
+    """Write a slice, with a trajectory in it if one is given, or a path as one HTML file, and return where it is.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    top, *blocks = path_blocks(seen) if isinstance(seen, Barrier) else slice_blocks(seen, track)
+    return write_page("Landscape", top, [], blocks, path)
 
 
 def write_page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block], path: str | Path) -> Path:
