@@ -1,4 +1,4 @@
-"""What never happens: the backward pass, the step, a difference between examples."""
+"""What never happens, a backward pass, a step, a difference between examples, and what comes undone."""
 
 import torch
 import torch.nn as nn
@@ -105,6 +105,50 @@ def hidden_mean_over_the_batch():
         hidden = first(x).relu()
         hidden = hidden.mean(0, keepdim=True).expand_as(hidden)
         loss = F.cross_entropy(second(hidden), y.long())
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    return {"loss": loss.item()}
+
+
+@sick("UT702", split="build", note="a schedule that multiplies by 1.1 where 0.9 was meant")
+def schedule_that_grows():
+    return scheduled(1.1)
+
+
+@healthy(split="build", odd="a schedule that shrinks the rate a hundredfold")
+def schedule_that_shrinks():
+    return scheduled(0.97)
+
+
+def scheduled(factor):
+    torch.manual_seed(88)
+    x, y = digits()
+    net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    opt = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(opt, factor)
+    for step in range(200):
+        pick = torch.randint(len(x), (64,))
+        loss = F.cross_entropy(net(x[pick]), y[pick])
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        if step % 4 == 3:
+            schedule.step()
+    return {"loss": loss.item(), "accuracy": accuracy(net, x, y)}
+
+
+@sick("UT702", split="judge", note="after 150 steps the rate is set to that of another optimizer")
+def rate_of_another_optimizer():
+    torch.manual_seed(89)
+    x, y = first_symbol(length=10)
+    rnn, out = nn.GRU(4, 32, batch_first=True), nn.Linear(32, 4)
+    opt = torch.optim.Adam([*rnn.parameters(), *out.parameters()], lr=1e-2)
+    for step in range(300):
+        if step == 150:
+            opt.param_groups[0]["lr"] = 1.0
+        pick = torch.randint(len(x), (32,))
+        loss = F.cross_entropy(out(rnn(x[pick])[0][:, -1]), y[pick])
         opt.zero_grad()
         loss.backward()
         opt.step()

@@ -21,7 +21,7 @@ STAGES: Mapping[str, frozenset[str]] = {
     ),
     "network": _codes("UT101 UT102 UT104 UT105 UT201 UT202 UT204 UT205 UT308"),
     "steps": _codes("UT301 UT302 UT310 UT311"),
-    "course": _codes("UT406 UT408 UT701 UT801 UT802"),
+    "course": _codes("UT406 UT408 UT701 UT702 UT801 UT802"),
 }
 """From what a person wrote to what came of it. A fault brings about others of its own stage or of later ones.
 
@@ -36,13 +36,13 @@ CERTAIN = STAGES["program"]
 """Without a threshold: ranked before what is measured."""
 
 _STILL = "UT302 UT701"
-_SIZE = "UT102 UT201 UT202 UT301 UT701 UT801"
+_SIZE = "UT102 UT201 UT202 UT301 UT701 UT702 UT801"
 
 EFFECTS: Mapping[str, frozenset[str]] = {
     cause: _codes(effects)
     for cause, effects in {
         "UT101": f"UT301 UT311 {_STILL} UT204 UT205 UT308 UT406",
-        "UT102": "UT201 UT202 UT204 UT205 UT301 UT310 UT406 UT408 UT701 UT801",
+        "UT102": "UT201 UT202 UT204 UT205 UT301 UT310 UT406 UT408 UT701 UT702 UT801",
         "UT103": f"UT101 {_STILL} UT304 UT406",
         "UT104": f"UT101 UT311 {_STILL} UT201 UT308",
         "UT105": f"UT101 {_STILL} UT205",
@@ -52,7 +52,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "UT203": f"UT101 UT201 UT202 UT204 UT205 {_STILL} UT406",
         "UT204": f"{_STILL} UT205",
         "UT205": f"UT101 {_STILL} UT204 UT406",
-        "UT301": "UT101 UT102 UT105 UT201 UT202 UT204 UT205 UT308 UT406 UT701 UT801",
+        "UT301": "UT101 UT102 UT105 UT201 UT202 UT204 UT205 UT308 UT406 UT701 UT702 UT801",
         "UT302": "UT308 UT406 UT701",
         "UT303": f"{_SIZE} UT204 UT205 UT406",
         "UT304": f"{_STILL} UT406",
@@ -65,13 +65,13 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "UT311": f"{_STILL} UT308",
         "UT312": f"{_SIZE} UT204 UT205 UT302 UT406",
         "UT401": f"UT101 UT202 UT301 {_STILL} UT406",
-        "UT402": f"UT101 UT201 UT202 UT205 UT301 {_STILL} UT406 UT408 UT801",
+        "UT402": f"UT101 UT201 UT202 UT205 UT301 {_STILL} UT406 UT408 UT702 UT801",
         "UT403": f"UT101 UT103 UT201 UT205 {_STILL} UT401 UT404 UT406 UT504",
         "UT404": f"UT101 UT201 UT204 UT205 UT301 {_STILL} UT406",
         "UT405": f"UT101 UT201 UT202 UT204 UT205 UT301 {_STILL} UT406 UT508",
         "UT406": "UT701",
         "UT407": f"{_SIZE} UT204 UT205 UT310 UT406 UT408",
-        "UT408": "UT301 UT801",
+        "UT408": "UT301 UT702 UT801",
         "UT409": f"{_SIZE} UT101 UT204 UT205 UT406 UT408",
         "UT501": f"{_SIZE} UT101 UT105 UT204 UT205 UT302 UT406 UT408",
         "UT502": f"{_STILL} UT205 UT406",
@@ -79,13 +79,14 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "UT504": f"UT101 UT201 UT202 UT205 {_STILL} UT406",
         "UT505": "UT201 UT202 UT205 UT406 UT701",
         "UT506": "UT701",
-        "UT507": "UT201 UT202 UT204 UT205 UT301 UT406 UT504 UT701",
+        "UT507": "UT201 UT202 UT204 UT205 UT301 UT406 UT504 UT701 UT702",
         "UT508": f"{_SIZE} UT204 UT205 UT302 UT310 UT406 UT408",
         "UT601": f"{_SIZE} UT101 UT204 UT205 UT302 UT406 UT408",
-        "UT602": "UT101 UT205 UT301 UT406 UT701 UT801",
+        "UT602": "UT101 UT205 UT301 UT406 UT701 UT702 UT801",
         "UT603": "UT101 UT201 UT204 UT205 UT302 UT406 UT701",
         "UT604": f"{_SIZE} UT204 UT205 UT310 UT406",
         "UT701": "",
+        "UT702": "UT201 UT202 UT204 UT205 UT406 UT701 UT801",
         "UT802": "UT801",
         "UT801": "UT101 UT102 UT301 UT406 UT701",
     }.items()
@@ -132,6 +133,7 @@ POSSIBLE: Mapping[str, tuple[Possibility, ...]] = {
     "UT406": (_LABELS, _BLIND),
     "UT505": (_LABELS, _SHORT),
     "UT701": (_LABELS, _BLIND, _SHORT),
+    "UT702": (_RATE, Possibility("data that changed on the way", "Look at the batches before and after that step.")),
 }
 """By code: what the same facts could also come from, of what no diagnosis measures; it would have been found."""
 

@@ -28,6 +28,7 @@ LABELS = {
     "last": "loss at the end",
     "last_rate": "learning rate at the end",
     "late_ratio": "update ratio at the end",
+    "least": "least loss",
     "loss": "loss function",
     "loss_grew": "growth of the loss before",
     "loss_jump": "growth of the loss in the first steps",

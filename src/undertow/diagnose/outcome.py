@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.finding import Outcome
 from undertow.store import Run, Target
 
-__all__ = ["chance_loss", "judge_outcome", "main_site"]
+__all__ = ["ALREADY", "chance_loss", "judge_outcome", "main_site"]
 
 SKILL = 0.05
 """A network has learned something when its loss is this much below that of ignoring the input."""

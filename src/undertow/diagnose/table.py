@@ -40,6 +40,7 @@ WORDS = (
     "factor",
     "fresh",
     "gap",
+    "guessing",
     "how",
     "jump",
     "loader",

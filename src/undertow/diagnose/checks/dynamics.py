@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from undertow.diagnose.case import Case
+from undertow.diagnose.outcome import ALREADY
 from undertow.diagnose.table import Found, diagnosis
 
 __all__: list[str] = []
@@ -39,3 +43,59 @@ def plateau_at_chance(case: Case) -> Found:
     if outcome.last < (1 - AT_CHANCE) * outcome.chance or outcome.last > 1.5 * outcome.chance:
         return
     yield {"last": outcome.last, "chance": outcome.chance, "steps": outcome.steps, "onset": "later", "harm": 0.6}
+
+
+@diagnosis(
+    "UT702",
+    "diverging-loss",
+    message="the loss rose from {least:.3g} around step {step} to {last:.3g}{guessing}",
+    advice="Look at what changed from step {step} on: the learning rate (it went from {rate:.2g} to {last_rate:.2g}), "
+    "the data, the mode. Lower the rate, or clip the gradient.",
+    source="the loss itself, averaged over twentieths of the run",
+)
+def diverging_loss(case: Case) -> Found:
+    """A loss that was lower, and has left for values worse than guessing.
+
+    ## What it means
+    Training had gone somewhere and came undone. Steps that were small enough at first are too large for where they
+    have led (the curvature has grown), a schedule raises the rate, or the data changed.
+
+    ## When it is harmless
+    Where the loss is not meant to fall, as in games of two networks and in reinforcement learning. It is an alarm only
+    where the targets tell the loss of answering without looking, and the loss was well below that and is no more.
+
+    ## What to do
+    Lower the rate, mend the schedule, clip the gradient, and begin again from a checkpoint before that step.
+    """
+    outcome, losses = case.outcome, case.losses()
+    if outcome.kind not in {"diverged", "stalled"} or len(losses) < FEWEST:
+        return
+    means = _means(losses)
+    best = int(means.argmin())
+    if not (means[best] < (1 - ALREADY) * outcome.chance or outcome.kind == "diverged"):
+        return
+    rates = [float(np.nanmedian(u.rate)) for u in case.finite_updates if np.isfinite(u.rate).any()]
+    yield {
+        "least": float(means[best]),
+        "last": outcome.last,
+        "step": case.start + best * len(losses) // PARTS,
+        "chance": outcome.chance,
+        "guessing": f", and guessing gives {outcome.chance:.3g}" if outcome.chance > 0 else "",
+        "rate": rates[0] if rates else np.nan,
+        "last_rate": rates[-1] if rates else np.nan,
+        "onset": "later",
+        "harm": 0.6 if means[best] < (1 - ALREADY) * outcome.chance else 0.4,
+    }
+
+
+PARTS = 20
+
+FEWEST = 2 * PARTS
+"""Losses, to speak of a course."""
+
+
+def _means(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each twentieth of a run; infinite where a loss was."""
+    whole = len(losses) // PARTS * PARTS
+    means: NDArray[np.float64] = losses[:whole].reshape(PARTS, -1).mean(1)
+    return np.where(np.isfinite(means), means, np.inf)
