@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import undertow
-from undertow.landscape import Evaluation, Grid, principal
+from undertow.landscape import Evaluation, principal, spanning
 from undertow.show import write_landscape
 
 digits = load_digits()
@@ -38,12 +38,9 @@ folder = Path(mkdtemp())
 
 # Along the two directions in which the run spread most, wide enough for all of it.
 directions, shares = principal(model, checkpoints)
-probe = undertow.landscape(model, cross_entropy, batch, directions, Grid(-1, 1, 3))
-track = probe.track([*checkpoints, model.state_dict()])
-low, high = track.coordinates.min(0), track.coordinates.max(0)
-room = 0.25 * (high - low).max()
-grids = [Grid(low[axis] - room, high[axis] + room, 41) for axis in (0, 1)]
+grids = spanning(model, directions, checkpoints)
 seen = undertow.landscape(model, cross_entropy, batch, directions, grids, Evaluation(tolerance=1e-3))
+track = seen.track([*checkpoints, model.state_dict()])
 print(seen, "holding", f"{sum(shares):.0%} of the run's spread; the least is at", seen.minimum)
 print("drawn in", write_landscape(seen, folder / "trajectory.html", track))
 

@@ -61,7 +61,7 @@ LAYERS = {
     "undertow.testing": ("undertow.api", "undertow.diagnose", "undertow.preflight", "torch"),
     "undertow.launch": ("undertow.api", "undertow.errors"),
     "undertow.progress": ("undertow.api", "rich"),
-    "undertow.cli": ("undertow", "rich", "typer"),
+    "undertow.cli": ("undertow", "rich", "torch", "typer"),
     "undertow": ("undertow",),
 }
 """For each layer, what it may import besides itself and the standard library."""

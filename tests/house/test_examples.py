@@ -89,6 +89,14 @@ def test_how_sharp_is_the_loss():
     assert float(small) < float(before) < float(large)
 
 
+def test_what_lies_around_it():
+    text = printed("what_lies_around_it.py")
+    least, most = map(float, re.search(r"given: ([\d.]+) to ([\d.]+)\)", text).groups())
+    height = float(re.search(r"Barrier\(([\d.]+) high", text)[1])
+    assert least < height < most
+    assert len(re.findall(r"drawn in \S+\.html", text)) == 3
+
+
 @pytest.mark.parametrize(
     ("script", "verdict", "code"), [("digits_sigmoid", "sick", "UT101"), ("digits_relu", "healthy", None)]
 )

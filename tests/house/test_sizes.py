@@ -13,6 +13,7 @@ LONGER: dict[str, str] = {}
 
 WIDER = {
     "undertow.cli.forecast.forecast": "one parameter for each option of the command line",
+    "undertow.cli.landscape.landscape": "one parameter for each option of the command line",
     "undertow.cli.run.run": "one parameter for each option of the command line",
     "undertow.store.writer.observed": "one parameter for each column of the table it writes",
 }

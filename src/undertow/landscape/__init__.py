@@ -5,6 +5,7 @@ from undertow.landscape.landscape import Evaluation, Grid, landscape
 from undertow.landscape.measure import Work
 from undertow.landscape.path import Barrier, barrier
 from undertow.landscape.slice import Slice, Track
+from undertow.landscape.spanning import spanning
 
 __all__ = [
     "Barrier",
@@ -20,4 +21,5 @@ __all__ = [
     "principal",
     "random",
     "sharpest",
+    "spanning",
 ]
