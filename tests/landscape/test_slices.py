@@ -145,6 +145,14 @@ def test_model_modes_buffers_and_random_numbers_are_as_before(statistics, fails)
     assert same(before, everything(model))
 
 
+def test_a_graph_recorded_before_can_still_be_swept():
+    model, (inputs, targets) = cnn(), PROBLEMS["cnn"][1]
+    loss = cross_entropy(model(inputs), targets)
+    undertow.landscape(model, cross_entropy, (inputs, targets), ("gradient", "sharpest"), GRID)
+    assert all(p.grad is None for p in model.parameters())
+    loss.backward()
+
+
 def test_batches_statistics_are_of_the_batch_of_all_data_or_as_stored():
     model, (inputs, targets) = cnn(), PROBLEMS["cnn"][1]
     model[4] = nn.Identity()

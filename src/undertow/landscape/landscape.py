@@ -19,7 +19,7 @@ from undertow.landscape.normalise import Normalisation, normalised
 from undertow.landscape.plane import Plane
 from undertow.landscape.problem import Problem, Statistics
 from undertow.landscape.slice import Slice
-from undertow.preflight.untouched import untouched
+from undertow.preflight.untouched import same_chance
 
 __all__ = ["Evaluation", "Grid", "landscape"]
 
@@ -86,11 +86,13 @@ def landscape(
     """The loss around the point where a model is, along one or two directions.
 
     A slice shows two of millions of directions: a bowl in it proves no minimum, a ridge in it proves a ridge.
-    Model and random numbers are afterwards as they were, to the last bit, also if this raises.
+    The model is copied, and never written to; random numbers go on afterwards as if none had been drawn, also if this
+    raises.
 
     Args:
         model: Taken in evaluation mode, so without dropout.
         loss_fn: Called with the model's output and the targets; with output and batch where the batch is a mapping.
+            What else it reads of the model (its weights, for a decay) is not moved.
         batch: A pair of inputs and targets, a mapping, or a list of such, over which the mean is taken.
         directions: One or two of "random", "gradient" (uphill), "sharpest" (the Hessian's eigenvector of the largest
             eigenvalue; given twice, the second too), or tensors by name as `undertow.landscape.difference` and
@@ -108,7 +110,7 @@ def landscape(
     if isinstance(directions, str) or not 1 <= len(directions) <= 2:
         raise LandscapeError(f"a slice has one or two directions, in a tuple, not {directions!r}")
     problem = Problem.of(model, loss_fn, batch, how.statistics)
-    with untouched(model):
+    with same_chance():
         found = tuple(_directions(problem, directions, how))
     plane = Plane(weights(model), found)
     grids = (grid,) * len(found) if isinstance(grid, Grid) else tuple(grid)

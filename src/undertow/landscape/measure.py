@@ -16,7 +16,7 @@ from undertow.landscape.evaluate import Way, evaluated, fastest
 from undertow.landscape.plane import Plane
 from undertow.landscape.problem import Problem
 from undertow.landscape.progress import Progress
-from undertow.preflight.untouched import untouched
+from undertow.preflight.untouched import same_chance
 
 __all__ = ["Work", "measured"]
 
@@ -45,12 +45,13 @@ class Work:
 def measured(problem: Problem, plane: Plane, coordinates: Floats, work: Work) -> tuple[Floats, Way]:
     """The loss at each row of coordinates, and in which way it was measured.
 
-    Model and random numbers are afterwards as they were, to the last bit, also if this raises.
+    The model is copied and never written to, so that graphs recorded before stay good; random numbers go on as if none
+    had been drawn, also if this raises.
     """
     key = hashlib.sha256(f"{plane.digest()} {coordinates.tobytes().hex()} {problem.digest()}".encode()).hexdigest()
     progress = Progress.begun(len(coordinates), key, None if work.file is None else Path(work.file))
     todo = np.flatnonzero(~progress.done)
-    with untouched(problem.model):
+    with same_chance():
         way = Way(work.stacked) if work.stacked is not None else fastest(problem, plane, coordinates[todo])
         apart = PIECES if work.executor is not None or work.file is not None else 1
         pieces = np.array_split(todo, min(apart, max(1, len(todo) // way.stacked))) if len(todo) else []

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-__all__ = ["untouched"]
+__all__ = ["same_chance", "untouched"]
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def untouched(model: nn.Module, optimizer: Optimizer | None = None) -> Iterator[
     gradients = [(p, p.grad, None if p.grad is None else p.grad.detach().clone()) for p in model.parameters()]
     modes = [(module, module.training) for module in model.modules()]
     books = _books(optimizer) if optimizer is not None else None
-    with _same_chance():
+    with same_chance():
         try:
             yield
         finally:
@@ -81,7 +81,7 @@ def _put_books_back(
 
 
 @contextmanager
-def _same_chance() -> Iterator[None]:
+def same_chance() -> Iterator[None]:
     """Random numbers go on afterwards as if nothing had been drawn."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
