@@ -2,6 +2,7 @@
 
 from undertow.api import Observation, observe
 from undertow.compare import Comparison, compare
+from undertow.derivation import Derivation, derive
 from undertow.diagnose import Review, review
 from undertow.engine.backward import backward
 from undertow.engine.calculus import CALCULUS, derivative
@@ -22,6 +23,7 @@ __all__ = [
     "CALCULUS",
     "Barrier",
     "Comparison",
+    "Derivation",
     "Flow",
     "Forecast",
     "GradientNoise",
@@ -42,6 +44,7 @@ __all__ = [
     "barrier",
     "compare",
     "derivative",
+    "derive",
     "forecast",
     "gauss_newton",
     "gradient_noise",

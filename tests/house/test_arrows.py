@@ -12,6 +12,7 @@ LAYERS = {
     "undertow.errors": (),
     "undertow.engine": ("undertow.errors", "torch"),
     "undertow.noise": ("undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
+    "undertow.derivation": ("undertow.engine", "undertow.errors", "torch"),
     "undertow.linear": ("undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
     "undertow.store": ("undertow.engine", "undertow.errors", "numpy"),
     "undertow.observe": ("undertow.engine", "undertow.store", "undertow.errors", "torch", "numpy"),

@@ -97,6 +97,14 @@ def test_what_lies_around_it():
     assert len(re.findall(r"drawn in \S+\.html", text)) == 3
 
 
+def test_read_the_backward_pass():
+    text = printed("read_the_backward_pass.py")
+    assert "# fc1 (Linear): addmm" in text
+    off, alone = map(float, re.findall(r": +([\d.e+-]+)$", text, re.MULTILINE))
+    assert off < 1e-6
+    assert 0 < alone < 1
+
+
 @pytest.mark.parametrize(
     ("script", "verdict", "code"), [("digits_sigmoid", "sick", "UT101"), ("digits_relu", "healthy", None)]
 )

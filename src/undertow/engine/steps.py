@@ -83,10 +83,23 @@ class Ruled(Step):
         places: How many of these there are.
     """
 
-    node: Saved
+    node: Any
     kernel: Kernel | None
     links: Sequence[Link]
     places: int
+
+    @classmethod
+    def of(
+        cls,
+        local: Local,
+        saved: Any,
+        outputs: Sequence[int],
+        inputs: Sequence[int | None],
+        kernel: Kernel | None = None,
+    ) -> Ruled:
+        """The step that a rule's answer makes."""
+        chain = _links(local, len(outputs), inputs)
+        return cls(outputs, inputs, saved, kernel, chain, _places(chain, len(outputs) + len(inputs)))
 
     def pulled(self, cotangents: Parts) -> Parts:
         if self.kernel is not None and cotangents[0] is not None:
@@ -190,8 +203,7 @@ def read(node: Any, outputs: Sequence[int], inputs: Sequence[int | None], rule: 
         raise _if_freed(node, error) from error
     if local is None:
         return Borrowed(outputs, inputs, node)
-    chain = _links(local, len(outputs), inputs)
-    return Ruled(outputs, inputs, saved, kernel, chain, _places(chain, len(outputs) + len(inputs)))
+    return Ruled.of(local, saved, outputs, inputs, kernel)
 
 
 def _links(local: Local, outputs: int, inputs: Sequence[int | None]) -> list[Link]:
@@ -221,13 +233,16 @@ def _places(chain: Sequence[Link], known: int) -> int:
 
 @cache
 def _saved_by(kind: Any) -> list[str]:
-    return [name for name in dir(kind) if name.startswith("_saved_")]
+    """What a node of some type saved, without the sizes and strides, which it keeps when it lets go of the rest."""
+    return [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]
 
 
 def _without_history(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.detach()
-    return tuple(map(_without_history, value)) if type(value) is tuple else value
+    if type(value) is tuple and value and type(value[0]) is not int:
+        return tuple(map(_without_history, value))
+    return value
 
 
 def _called(node: Any, cotangents: Parts) -> tuple[Tensor | None, ...]:
