@@ -3,6 +3,7 @@
 import inspect
 import re
 from dataclasses import fields
+from operator import attrgetter
 
 import pytest
 import torch
@@ -81,7 +82,7 @@ def test_every_algebra_has_a_page():
     assert set(generate.ASKED) == ALGEBRAS
 
 
-@pytest.mark.parametrize("algebra", sorted(ALGEBRAS, key=lambda algebra: algebra.__name__), ids=lambda algebra: algebra.__name__)
+@pytest.mark.parametrize("algebra", sorted(ALGEBRAS, key=attrgetter("__name__")), ids=attrgetter("__name__"))
 def test_an_algebra_says_what_its_result_means_how_it_errs_what_it_needs_and_whence_it_is(algebra):
     first, *rest = inspect.getdoc(algebra).split("\n\n## ")
     assert "\n" not in first
