@@ -153,3 +153,14 @@ def test_would_it_train_in_fp16():
     assert scaled < 0.3 < 0.9 < unscaled
     assert min(real[sigmoids]) > 0.3
     assert all("survive in bfloat16 with loss scale 1\n" in task for task in real)
+
+
+def test_which_batch_pays():
+    text = printed("which_batch_pays.py")
+    own = int(re.search(r"takes (\d+) steps", text)[1])
+    rows = re.findall(r"batch +(\d+): foretold (\d+) to (\d+) steps, (\d+) taken", text)
+    assert len(rows) == 4
+    for batch, low, high, taken in (map(int, row) for row in rows):
+        assert 0.8 * low <= taken <= 1.25 * high  # the law is an approximation, and the steps are those of one seed
+        assert (low > own) == (batch < 32)
+        assert high < 2 * low
