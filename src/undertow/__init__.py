@@ -2,6 +2,7 @@
 
 from undertow.api import Observation, observe
 from undertow.compare import Comparison, compare
+from undertow.curvature import Curvature, curvature
 from undertow.derivation import Derivation, derive
 from undertow.diagnose import Review, review
 from undertow.engine.backward import backward
@@ -23,6 +24,7 @@ __all__ = [
     "CALCULUS",
     "Barrier",
     "Comparison",
+    "Curvature",
     "Derivation",
     "Flow",
     "Forecast",
@@ -43,6 +45,7 @@ __all__ = [
     "backward",
     "barrier",
     "compare",
+    "curvature",
     "derivative",
     "derive",
     "forecast",

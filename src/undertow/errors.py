@@ -9,6 +9,7 @@ UndertowError
 ├── SpaceError              a vector does not fit the operator it is multiplied with
 ├── RegistryError           a table was written twice, or with a wrong key
 ├── StoreError              a run's folder is not one, is damaged, or cannot be written
+├── CurvatureError          an operator has no spectrum, or none that can be found
 ├── ForecastError           a loss curve is too short, or a question reaches too far
 ├── NoiseError              too few observations for an error of the gradient noise
 ├── LandscapeError          a direction does not fit the model, or a file holds another slice
@@ -59,6 +60,10 @@ class RegistryError(UndertowError):
 
 class StoreError(UndertowError):
     """A run's folder is not one, is damaged, or cannot be written."""
+
+
+class CurvatureError(UndertowError):
+    """An operator has no spectrum, or none that can be found; or a point cannot be looked at so."""
 
 
 class ForecastError(UndertowError):

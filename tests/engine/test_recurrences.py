@@ -16,12 +16,13 @@ FUSED = "MkldnnRnnLayerBackward0"
 
 @contextmanager
 def onednn(enabled):
-    """The library whose kernel fuses the steps, on or off."""
-    before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, enabled
+    """The library whose kernel fuses the steps, on or off; by the setter, since PyTorch's own samples lock the flag."""
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(enabled)
     try:
         yield
     finally:
-        torch.backends.mkldnn.enabled = before
+        torch._C._set_mkldnn_enabled(before)
 
 
 def swept(layer, inputs, state, algebra, *, fused, of):

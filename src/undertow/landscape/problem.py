@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from undertow.engine.example import called
 from undertow.errors import LandscapeError
-from undertow.preflight.example import called
 
 __all__ = ["Problem", "Statistics"]
 

@@ -18,7 +18,7 @@ from undertow.api import observe
 from undertow.diagnose import Review
 from undertow.diagnose.case import Case
 from undertow.diagnose.finding import Finding
-from undertow.preflight.example import loss_of
+from undertow.engine.example import loss_of
 from undertow.preflight.reach import Reach, promised
 from undertow.preflight.untouched import untouched
 

@@ -13,8 +13,8 @@ from torch.optim import AdamW, Optimizer
 
 from undertow.api import observe
 from undertow.diagnose import Review
+from undertow.engine.example import loss_of
 from undertow.preflight import untouched
-from undertow.preflight.example import loss_of
 
 __all__ = ["NotLearningError", "assert_learns"]
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from undertow.errors import PreflightError
 
 __all__ = ["called", "loss_of"]
 
 
-def loss_of(model: nn.Module, loss_fn: Callable[[Any, Any], Tensor], batch: Any) -> Tensor:
+def loss_of(model: Callable[..., Any], loss_fn: Callable[[Any, Any], Tensor], batch: Any) -> Tensor:
     """The loss of a batch.
 
     Args:

@@ -1,0 +1,99 @@
+"""The curvature of a loss where a model stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim import Optimizer
+
+from undertow.curvature.density import Density, density
+from undertow.curvature.edge import Edge, limit
+from undertow.curvature.eigen import Eigen, Ends, eigen
+from undertow.curvature.preconditioned import preconditioned, scales
+from undertow.curvature.trace import Trace, trace
+from undertow.engine.example import loss_of
+from undertow.linear import Operator, gauss_newton, hessian
+
+__all__ = ["Curvature", "curvature"]
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The Hessian of a loss, or its Gauss–Newton part, and what is asked of it. One forward pass serves all questions.
+
+    Attributes:
+        operator: The matrix itself, known by its products.
+        model: The parameters it is by.
+    """
+
+    operator: Operator
+    model: nn.Module
+
+    def eigen(self, count: int = 1, ends: Ends = "largest") -> Eigen:
+        """Its extreme eigenvalues with their vectors; see `undertow.curvature.eigen`."""
+        return eigen(self.operator, count, ends)
+
+    def trace(self, products: int = 48) -> Trace:
+        """Its trace, whole and by parameter; see `undertow.curvature.trace`."""
+        return trace(self.operator, products)
+
+    def density(self, steps: int = 30, starts: int = 4) -> Density:
+        """Its spectral density; see `undertow.curvature.density`."""
+        return density(self.operator, steps, starts)
+
+    def edge(self, optimizer: Optimizer) -> Edge:
+        """Its sharpness in the optimizer's own units, against the limit of stable steps.
+
+        Raises:
+            CurvatureError: It is an optimizer whose scale or limit is not known, or that has made no step yet.
+        """
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        felt = preconditioned(self.operator, scales(optimizer, parameters))
+        sharpest = eigen(felt).largest
+        return Edge(sharpest.value, sharpest.error, limit(optimizer))
+
+
+def curvature(
+    model: nn.Module,
+    loss_fn: Callable[[Any, Any], Tensor],
+    batch: Any,
+    *,
+    of: Literal["hessian", "gauss-newton"] = "hessian",
+) -> Curvature:
+    """The curvature of the loss of a batch, by the model's trainable parameters.
+
+    The model is run in the modes it is in: with dropout or batch statistics, the curvature is of that loss. The model's
+    buffers stay as they are. Fused attention, which has no second derivative on the CPU, is replaced by the plain one.
+
+    Args:
+        model: Where it stands.
+        loss_fn: Takes the model's output and the targets, and gives one number.
+        batch: A pair (inputs, targets), where inputs may be a tuple; or a mapping, which goes as `model(**batch)`
+            and whose loss is `loss_fn(output, batch)`.
+        of: The Hessian, or the part of it that comes from the curvature of the loss alone. The latter asks that the
+            model gives one tensor.
+
+    Raises:
+        PreflightError: The batch is of another kind, or what comes out is no loss.
+        GraphError: Some operation has no second derivative.
+    """
+    outputs: list[Tensor] = []
+
+    def noted(output: Any, targets: Any) -> Tensor:
+        outputs.append(output)
+        return loss_fn(output, targets)
+
+    buffers = {name: buffer.detach().clone() for name, buffer in model.named_buffers()}
+
+    def run(*inputs: Any, **named: Any) -> Any:
+        return functional_call(model, buffers, inputs, named)
+
+    with sdpa_kernel(SDPBackend.MATH), torch.enable_grad():
+        loss = loss_of(run, noted, batch)
+    return Curvature(hessian(loss, model) if of == "hessian" else gauss_newton(loss, outputs[0], model), model)

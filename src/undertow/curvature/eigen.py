@@ -1,0 +1,157 @@
+"""The extreme eigenvalues of a symmetric operator, each with a bound on its error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from undertow.curvature.rows import square, times
+from undertow.errors import CurvatureError
+from undertow.linear import Operator
+
+__all__ = ["Eigen", "Eigenpair", "eigen"]
+
+Ends = Literal["largest", "smallest", "both"]
+TOLERANCE = 1e-3
+"""Of the vector, relative to the spread of the spectrum; the eigenvalue is off by about its square."""
+
+LOOSE = 0.1
+"""The same for an eigenvalue that only serves to find others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eigenpair:
+    """An eigenvalue with its vector.
+
+    Attributes:
+        value: In units of the loss over the square of the parameters.
+        error: The norm of (H - value) v: an eigenvalue lies within so much of `value`.
+        vector: Of norm 1, arranged as the operator's source is.
+    """
+
+    value: float
+    error: float
+    vector: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Eigen:
+    """Extreme eigenvalues, in descending order.
+
+    Attributes:
+        pairs: The eigenvalues with their vectors.
+        products: How many products with the operator they took.
+    """
+
+    pairs: Sequence[Eigenpair]
+    products: int
+
+    @property
+    def largest(self) -> Eigenpair:
+        return self.pairs[0]
+
+    @property
+    def smallest(self) -> Eigenpair:
+        return self.pairs[-1]
+
+
+def eigen(operator: Operator, count: int = 1, ends: Ends = "largest", *, tolerance: float = TOLERANCE) -> Eigen:
+    """The extreme eigenvalues of a symmetric operator, by SciPy's Lanczos over our products.
+
+    Args:
+        operator: Symmetric, such as `undertow.hessian(loss, model)`.
+        count: How many; for `both` ends, half of them from each.
+        ends: The algebraically largest, the smallest, or both.
+        tolerance: Of the vectors, relative to the spread of the spectrum, at which to stop. Eigenvalues are off by
+            about its square; the error told with each is a bound, and much larger.
+
+    Raises:
+        CurvatureError: The operator is not square, has fewer than `count` + 2 dimensions, gives numbers that are not
+            finite, or did not converge.
+
+    Source:
+        Lehoucq, Sorensen & Yang 1998, ARPACK Users' Guide; the bound of the error is Weyl's, for symmetric operators.
+    """
+    square(operator)
+    if operator.source.size <= count + 1:
+        return _of_all(operator, count, ends)
+    counted = _Counted(operator)
+    found = [*_ends(counted, count, ends, tolerance)]
+    pairs = [_pair(operator, value, vector) for value, vector in sorted(found, key=lambda pair: -pair[0])]
+    return Eigen(pairs, counted.products + len(pairs))
+
+
+class _Counted:
+    """Counts products."""
+
+    def __init__(self, operator: Operator):
+        self.operator = operator
+        self.size = operator.source.size
+        self.products = 0
+
+    def __call__(self, vector: NDArray[Any]) -> NDArray[Any]:
+        self.products += 1
+        return times(self.operator, torch.as_tensor(vector).reshape(1, -1))[0].numpy()
+
+
+Found = tuple[float, NDArray[Any]]
+
+
+def _ends(counted: _Counted, count: int, ends: Ends, tolerance: float) -> Iterator[Found]:
+    """The smallest are sought as the largest of top - H: so their accuracy is relative to the whole spectrum.
+
+    Relative to themselves they could not be had where they are 0, as most of a Gauss-Newton matrix's are.
+    """
+    if ends == "smallest":
+        top = _largest(counted, counted.size, 1, LOOSE)[0][0]
+        yield from _smallest(counted, count, top, tolerance)
+        return
+    upper = count if ends == "largest" else max(1, count - count // 2)
+    largest = _largest(counted, counted.size, upper, tolerance)
+    yield from largest
+    if ends == "both":
+        yield from _smallest(counted, max(1, count // 2), max(value for value, _ in largest), tolerance)
+
+
+def _smallest(counted: _Counted, count: int, top: float, tolerance: float) -> list[Found]:
+    found = _largest(lambda vector: top * vector - counted(vector), counted.size, count, tolerance)
+    return [(top - value, vector) for value, vector in found]
+
+
+def _largest(product: Callable[[NDArray[Any]], NDArray[Any]], size: int, count: int, tolerance: float) -> list[Found]:
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh  # late: see Operator
+
+    start = np.random.default_rng(0).standard_normal(size)
+    if not np.any(product(start)):
+        return [(0.0, np.eye(size)[n]) for n in range(count)]
+    flat = LinearOperator(shape=(size, size), dtype=np.float64, matvec=product)
+    try:
+        values, vectors = eigsh(flat, count, which="LA", tol=tolerance, v0=start, ncv=min(size, max(2 * count + 1, 12)))
+    except ArpackNoConvergence as error:
+        raise CurvatureError(
+            f"{count} eigenvalues did not converge to {tolerance:g}\n"
+            "  Ask for fewer of them, or with a larger tolerance."
+        ) from error
+    return [(float(value), vectors[:, n]) for n, value in enumerate(values)]
+
+
+def _of_all(operator: Operator, count: int, ends: Ends) -> Eigen:
+    """Of an operator so small that Lanczos has no room."""
+    size = operator.source.size
+    values, vectors = torch.linalg.eigh(times(operator, torch.eye(size, dtype=torch.float64)))
+    wanted = {"largest": range(size - count, size), "smallest": range(count), "both": range(size)}[ends]
+    pairs = [_pair(operator, values[n].item(), vectors[:, n].numpy()) for n in reversed(wanted) if n >= 0]
+    return Eigen(pairs, size + len(pairs))
+
+
+def _pair(operator: Operator, value: float, vector: NDArray[Any]) -> Eigenpair:
+    """With the residual, by one more product."""
+    row = torch.as_tensor(np.ascontiguousarray(vector))
+    residual = times(operator, row.reshape(1, -1))[0] - value * row
+    point = operator.source.point(operator.source.unflat(row))
+    return Eigenpair(float(value), float(torch.linalg.vector_norm(residual)), point)

@@ -1,0 +1,187 @@
+"""Eigenvalues, trace, spectrum and edge of stability against dense matrices and known answers."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import undertow
+from undertow.curvature import curvature, density, eigen, trace
+from undertow.curvature.edge import limit
+from undertow.errors import CurvatureError
+
+torch.manual_seed(0)
+BATCH = torch.randn(64, 5, dtype=torch.float64), torch.randint(3, (64,))
+LOSS = nn.CrossEntropyLoss()
+
+
+def network(*between):
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(5, 8), *(between or (nn.Tanh(),)), nn.Linear(8, 3)).double()
+
+
+@pytest.fixture(scope="module")
+def curved():
+    return curvature(network(), LOSS, BATCH)
+
+
+@pytest.fixture(scope="module")
+def dense(curved):
+    return curved.operator.matrix()
+
+
+@pytest.mark.parametrize(("count", "ends"), [(1, "largest"), (3, "largest"), (2, "smallest"), (4, "both")])
+def test_extreme_eigenvalues_are_those_of_the_dense_matrix(count, ends, curved, dense):
+    values = torch.linalg.eigvalsh(dense).flip(0).tolist()
+    wanted = {
+        "largest": values[:count],
+        "smallest": values[-count:],
+        "both": values[: count // 2] + values[-count // 2 :],
+    }
+    found = curved.eigen(count, ends)
+    assert [pair.value for pair in found.pairs] == pytest.approx(wanted[ends], rel=1e-4)
+
+
+def test_an_eigenvalue_lies_within_its_error(curved, dense):
+    values = torch.linalg.eigvalsh(dense)
+    for pair in curved.eigen(4, "both").pairs:
+        assert (values - pair.value).abs().min() <= pair.error + 1e-12
+        vector = torch.cat([tensor.flatten() for tensor in pair.vector.values()])
+        assert float(vector.norm()) == pytest.approx(1)
+        assert float((dense @ vector - pair.value * vector).norm()) == pytest.approx(pair.error, abs=1e-10)
+
+
+def test_a_matrix_too_small_for_lanczos_is_solved_whole():
+    weight = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    found = eigen(undertow.hessian((weight**2 * torch.tensor([1.0, 3.0])).sum(), weight), 2)
+    assert [pair.value for pair in found.pairs] == pytest.approx([6.0, 2.0])
+
+
+def test_the_trace_is_that_of_the_dense_matrix_within_its_error(curved, dense):
+    off = []
+    for seed in range(20):
+        found = trace(curved.operator, 30, seed=seed)
+        off.append((found.whole.value - float(dense.trace())) / found.whole.error)
+    assert abs(sum(off) / len(off)) < 3 / math.sqrt(len(off)) * 1.3
+    assert sum(abs(o) < 2.3 for o in off) >= 14  # t with 9 degrees of freedom: 95 in 100
+
+
+def test_traces_of_the_blocks_sum_to_the_whole_and_are_those_of_the_matrix(curved, dense):
+    found = curved.trace(60)
+    assert sum(part.value for part in found.by_tensor.values()) == pytest.approx(found.whole.value)
+    start = 0
+    for name, parameter in curved.model.named_parameters():
+        block = float(dense.diagonal()[start : start + parameter.numel()].sum())
+        part = found.by_tensor[name]
+        assert part.value == pytest.approx(block, abs=5 * part.error + 1e-9)
+        start += parameter.numel()
+
+
+def test_the_trace_of_a_matrix_of_low_rank_is_exact():
+    inputs = torch.randn(10, 30, dtype=torch.float64)
+    weight = torch.zeros(30, dtype=torch.float64, requires_grad=True)
+    found = trace(undertow.hessian((inputs @ weight).square().sum() / 2, weight), 36)
+    assert found.whole.value == pytest.approx(float(inputs.square().sum()), rel=1e-9)
+
+
+def test_the_spectrum_has_the_moments_of_the_dense_matrix(curved, dense):
+    found = density(curved.operator, steps=20, starts=24)
+    values = torch.linalg.eigvalsh(dense)
+    for power in (1, 2, 3):
+        mean, error = found.moment(power)
+        assert abs(mean - float((values**power).mean())) < 4 * error
+    share, error = found.share_below(0.0)
+    assert abs(share - float((values < 0).double().mean())) < 4 * error + 0.1
+    assert found.weights.sum(1) == pytest.approx(1)
+
+
+def test_the_curve_of_the_spectrum_holds_all_of_it(curved):
+    places, level, error = curved.density().curve()
+    assert float(((level[1:] + level[:-1]) / 2 * (places[1:] - places[:-1])).sum()) == pytest.approx(1, abs=0.01)
+    assert (error >= 0).all()
+
+
+def test_the_gauss_newton_part_has_no_negative_eigenvalue(curved):
+    part = curvature(network(), LOSS, BATCH, of="gauss-newton")
+    assert part.eigen(1, "smallest").smallest.value > -1e-9
+    assert curved.eigen(1, "smallest").smallest.value < -1e-6
+
+
+def test_buffers_come_out_as_they_were():
+    model = network(nn.BatchNorm1d(8), nn.Tanh())
+    kept = [buffer.clone() for buffer in model.buffers()]
+    curvature(model, LOSS, BATCH).eigen()
+    assert all(torch.equal(buffer, before) for buffer, before in zip(model.buffers(), kept, strict=True))
+
+
+class Bowl(nn.Module):
+    """A quadratic loss of known curvature."""
+
+    def __init__(self, curvatures):
+        super().__init__()
+        self.curvatures = torch.tensor(curvatures, dtype=torch.float64)
+        self.w = nn.Parameter(torch.ones(len(curvatures), dtype=torch.float64))
+
+    def forward(self, _):
+        return (self.curvatures * self.w.square()).sum() / 2
+
+
+def descended(optimizer, model, steps=300):
+    """The loss after so many steps, over what it was."""
+    first = model(None).item()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(None).backward()
+        optimizer.step()
+    return model(None).item() / first
+
+
+SETTINGS = [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"momentum": 0.5, "dampening": 0.5}]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("within", [0.97, 1.03])
+def test_on_a_bowl_steps_grow_beyond_the_limit_and_shrink_within_it(settings, within):
+    model = Bowl([1.0, 3.0, 10.0, 2.0, 1.0])
+    edge = limit(torch.optim.SGD(model.parameters(), lr=1.0, **settings))
+    optimizer = torch.optim.SGD(model.parameters(), lr=within * edge / 10.0, **settings)
+    told = curvature(model, lambda out, _: out, (None, None)).edge(optimizer)
+    assert told.sharpness == pytest.approx(10.0)
+    assert told.ratio == pytest.approx(within)
+    assert (descended(optimizer, model) < 1) == (within < 1)
+
+
+def test_adam_feels_the_curvature_over_the_root_of_its_mean_square():
+    model = Bowl([1.0, 3.0, 10.0, 2.0, 1.0])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, eps=1e-8)
+    descended(optimizer, model, 1)  # after one step the mean square is that of the gradient, here the curvature itself
+    with torch.no_grad():
+        model.w.fill_(1.0)
+    edge = curvature(model, lambda out, _: out, (None, None)).edge(optimizer)
+    assert edge.sharpness == pytest.approx(1.0, rel=1e-6)
+    assert edge.limit == pytest.approx(38 / 0.01)
+    assert edge.verdict == "stable"
+
+
+def test_what_has_no_spectrum_is_refused():
+    weight = torch.randn(4, 3, requires_grad=True)
+    across = undertow.linearize(weight.sum(1), weight)
+    for ask in (eigen, trace, density):
+        with pytest.raises(CurvatureError, match="goes from one space to another"):
+            ask(across)
+
+
+def test_an_optimizer_that_is_not_known_or_has_no_state_is_refused(curved):
+    with pytest.raises(CurvatureError, match="Adagrad"):
+        curved.edge(torch.optim.Adagrad(curved.model.parameters()))
+    with pytest.raises(CurvatureError, match="no step yet"):
+        curved.edge(torch.optim.Adam(curved.model.parameters()))
+    with pytest.raises(CurvatureError, match="products=3"):
+        curved.trace(3)
+
+
+def test_a_loss_that_overflows_is_refused():
+    weight = torch.tensor([300.0, 300.0, 300.0, 1.0], requires_grad=True)
+    with pytest.raises(CurvatureError, match="not finite"):
+        eigen(undertow.hessian(weight.square().exp().sum(), weight))
