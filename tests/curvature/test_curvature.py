@@ -185,3 +185,12 @@ def test_a_loss_that_overflows_is_refused():
     weight = torch.tensor([300.0, 300.0, 300.0, 1.0], requires_grad=True)
     with pytest.raises(CurvatureError, match="not finite"):
         eigen(undertow.hessian(weight.square().exp().sum(), weight))
+
+
+def test_the_curvature_is_that_of_the_batch_it_was_given(curved):
+    inputs, labels = BATCH
+    halves = [curvature(network(), LOSS, (inputs[part], labels[part])) for part in (slice(0, 32), slice(32, 64))]
+    each = [half.eigen().largest.value for half in halves]
+    assert all(abs(value - curved.eigen().largest.value) > 1e-3 for value in each)
+    mean = sum(half.operator.matrix() for half in halves) / 2
+    torch.testing.assert_close(mean, curved.operator.matrix())

@@ -130,3 +130,9 @@ def test_the_error_of_a_bin_is_that_of_its_mean():
 def test_quantiles_of_the_errors_are_those_of_student():
     probability = np.linspace(0.01, 0.99, 99)
     np.testing.assert_allclose(_student(probability), student.ppf(probability, 4), atol=1e-7)
+
+
+def test_a_plateau_that_ends_is_not_foreseen():
+    random = np.random.default_rng(9)
+    plateau = 2.3 + 0.02 * random.standard_normal(300)
+    assert forecast(plateau).at(600).low > 0.5  # what comes then

@@ -50,7 +50,14 @@ def what_a_reader_has():
             optimizer.step()
 
     model = network()
-    return {"model": model, "loss": loss_of(model), "train": train}
+    return {
+        "model": model,
+        "loss": loss_of(model),
+        "train": train,
+        "loss_fn": nn.MSELoss(),
+        "batch": (inputs, inputs.sum(1, keepdim=True)),
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

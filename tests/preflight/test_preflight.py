@@ -128,6 +128,12 @@ def test_what_is_no_batch_or_no_loss_is_refused(loss, batch, told):
         preflight(layers(nn.ReLU()), loss, batch)
 
 
+def test_an_optimizer_that_wants_a_closure_is_not_served():
+    model = layers(nn.ReLU())
+    with pytest.raises(TypeError, match="closure"):
+        preflight(model, LOSS, (INPUTS, LABELS), torch.optim.LBFGS(model.parameters()))
+
+
 SCRIPT = """
 import torch
 from torch import nn

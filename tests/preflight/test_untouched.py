@@ -81,3 +81,11 @@ def test_a_training_goes_on_as_if_nothing_had_happened():
         trained(model, optimizer)
         results.append(bits(model, optimizer))
     assert same(*results)
+
+
+def test_what_is_no_tensor_of_the_module_is_not_put_back():
+    model, optimizer = made()
+    model.calls = []
+    with untouched(model, optimizer):
+        model.calls.append(1)
+    assert model.calls == [1]

@@ -156,8 +156,8 @@ def _notes(case: Case) -> tuple[str, ...]:
     meta = case.run.meta
     if meta.get("compiled"):
         notes.append("Something was compiled: a compiled region is seen as one operation, from the outside.")
-    if meta.get("state") in {"running", "interrupted", "exception"}:
-        notes.append(f"The run did not end by itself ({meta['state']}): this is the verdict on what there is of it.")
+    if case.run.state in {"running", "interrupted", "exception", "killed"}:
+        notes.append(f"The run did not end by itself ({case.run.state}): this is the verdict on what there is of it.")
     for event in case.run.events:
         if event.kind == "fault":
             notes.append(

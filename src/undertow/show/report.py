@@ -105,7 +105,7 @@ def _told(facts: object) -> str:
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    known = {"steps": run.steps} | run.meta
+    known = {"steps": run.steps} | run.meta | {"state": run.state}
     yield "run", run.name
     for key, words in FACTS.items():
         if key in known:

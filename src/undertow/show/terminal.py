@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich import box
@@ -128,26 +128,22 @@ RENDERERS: Mapping[type[Block], Callable[[Any], RenderableType]] = {
 }
 
 
+ROOMY = 100
+"""Columns from which on a table of runs has room for when they began, which their names tell as well."""
+
+
 def runs_table(runs: Iterable[Run], console: Console) -> None:
     """Print the runs there are: name, when, length, state, and the verdict where one was reached."""
+    heads = [head for head in COLUMNS if head != "started" or console.width >= ROOMY]
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("run", "started", "steps", "took", "state", "verdict"):
-        grid.add_column(head, justify="right" if head in {"steps", "took"} else "left", no_wrap=head != "verdict")
+    for head in heads:
+        grid.add_column(head, justify="right" if head in {"steps", "took"} else "left", overflow="fold")
     for run in runs:
-        grid.add_row(*_run_row(run))
+        grid.add_row(*[COLUMNS[head](run) for head in heads])
     if grid.row_count:
         console.print(grid)
     else:
         console.print("No runs yet: `undertow run train.py` makes one.", markup=False)
-
-
-def _run_row(run: Run) -> Iterator[Line]:
-    yield Line(run.name, style="bold")
-    yield Line(clock(run.meta.get("started")))
-    yield Line(f"{run.steps:,}")
-    yield Line(duration(float(run.meta.get("seconds", "nan"))))
-    yield Line(str(run.meta.get("state", "unknown")))
-    yield _judged(run)
 
 
 def _judged(run: Run) -> Line:
@@ -158,6 +154,16 @@ def _judged(run: Run) -> Line:
     verdict, cause = str(review.get("verdict", "")), review.get("cause") or {}
     words = " ".join(filter(None, (verdict, cause.get("code"), cause.get("name"))))
     return Line(words, style=COLOURS.get(verdict, ""))
+
+
+COLUMNS: Mapping[str, Callable[[Run], Line]] = {
+    "run": lambda run: Line(run.name, style="bold"),
+    "started": lambda run: Line(clock(run.meta.get("started"))),
+    "steps": lambda run: Line(f"{run.steps:,}"),
+    "took": lambda run: Line(duration(float(run.meta.get("seconds", "nan")))),
+    "state": lambda run: Line(run.state),
+    "verdict": _judged,
+}
 
 
 def explain_page(title: str, markdown: str, console: Console) -> None:
