@@ -22,7 +22,7 @@ from scipy.stats import binomtest
 import undertow
 from tests.gallery.judge import observed
 from tests.gallery.table import SPLITS, Case, load
-from undertow.diagnose.outcome import main_site
+from undertow.diagnose.outcome import main_losses
 from undertow.forecast.forecast import FARTHEST
 from undertow.forecast.history import FEWEST
 
@@ -45,9 +45,8 @@ def curve(case: Case) -> NDArray[np.float64]:
     """The loss of a run of the gallery, empty where it has none."""
     with tempfile.TemporaryDirectory() as folder:
         observed(case, Path(folder) / "run")
-        run = undertow.Run(Path(folder) / "run")
-        site = main_site(run)
-        return np.array([]) if site is None else run.losses[site].values
+        seen = main_losses(undertow.Run(Path(folder) / "run"))
+        return np.array([]) if seen is None else seen.values
 
 
 def curves(kept: Path | None) -> dict[str, NDArray[np.float64]]:

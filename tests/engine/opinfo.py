@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import types
-import unittest
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -113,7 +109,6 @@ def _generator() -> torch.Generator:
 
 def of_operations(dtype: torch.dtype, most: int | None = None, only: Collection[str] = ()) -> Iterator[Recorded]:
     """What PyTorch's samples of each operation record, at most so many of each, or of these operations alone."""
-    _stand_in()
     from torch.testing._internal.common_methods_invocations import op_db
 
     for op in op_db:
@@ -129,7 +124,6 @@ def of_operations(dtype: torch.dtype, most: int | None = None, only: Collection[
 
 def of_layers(dtype: torch.dtype, most: int | None = None) -> Iterator[Recorded]:
     """The same of the classes of `torch.nn`, losses and recurrent layers among them."""
-    _stand_in()
     from torch.testing._internal.common_modules import module_db
 
     for info in module_db:
@@ -156,10 +150,3 @@ def _swept(tree: Any) -> list[Tensor]:
     tensors = [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
     needed = [tensor for tensor in tensors if tensor.requires_grad and tensor.layout is torch.strided]
     return [*{id(tensor): tensor for tensor in needed}.values()]
-
-
-def _stand_in() -> None:
-    """PyTorch's samples lie beside its own unit tests, which want a package for a class that is not used here."""
-    if "expecttest" not in sys.modules and importlib.util.find_spec("expecttest") is None:
-        sys.modules["expecttest"] = types.ModuleType("expecttest")
-        sys.modules["expecttest"].TestCase = unittest.TestCase

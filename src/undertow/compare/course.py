@@ -9,12 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from undertow.diagnose.outcome import jitter
+
 __all__ = ["Parting", "part", "part_of_losses"]
 
 Floats = NDArray[np.float64]
-
-TO_SIGMA = 1.4826
-"""From a median absolute deviation to a standard deviation, for normal noise."""
 
 BINS = 40
 """Stretches that two loss curves are compared in."""
@@ -89,7 +88,7 @@ def part(steps: NDArray[np.int64], left: Floats, right: Floats, entries: int) ->
     if len(steps) < POINTS:
         return None
     decades = np.log10(np.maximum(right, NOTHING) / np.maximum(left, NOTHING))
-    noise = TO_SIGMA * float(np.median(np.abs(np.diff(decades)))) / math.sqrt(2)
+    noise = jitter(decades)
     chance = math.log10(math.e) / math.sqrt(max(entries, 1))
     far = np.abs(decades) > max(FACTOR, 3 * math.hypot(noise, chance))
     place = _since(far & (np.sign(decades) == np.sign(decades[-1])))
@@ -112,4 +111,4 @@ def _error(values: Floats, span: slice) -> float:
     seen = values[span]
     if len(seen) < 2:
         return math.inf
-    return TO_SIGMA * float(np.median(np.abs(np.diff(seen)))) / math.sqrt(2 * len(seen))
+    return jitter(seen) / math.sqrt(len(seen))

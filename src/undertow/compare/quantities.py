@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from undertow.compare.course import NOTHING, Parting, part, part_of_losses
 from undertow.compare.difference import Difference
-from undertow.diagnose.outcome import main_site
+from undertow.diagnose.outcome import main_losses
 from undertow.store import Run
-from undertow.store.records import Losses, Updates
+from undertow.store.records import Updates
 
 __all__ = ["alike", "flow", "loss", "pace"]
 
@@ -34,14 +34,9 @@ SLOWER = 1.25
 """Factor between the times of a step from which on they are told."""
 
 
-def _main(run: Run) -> Losses | None:
-    site = main_site(run)
-    return None if site is None else run.losses[site]
-
-
 def _common(left: Run, right: Run) -> tuple[NDArray[np.int64], Floats, Floats]:
     """The losses of the steps that both runs made; the last one of a step where there are several."""
-    ours, theirs = _main(left), _main(right)
+    ours, theirs = main_losses(left), main_losses(right)
     if ours is None or theirs is None:
         return np.array([], dtype=np.int64), np.array([]), np.array([])
     one, other = (dict(zip(seen.steps.tolist(), seen.values.tolist(), strict=True)) for seen in (ours, theirs))
@@ -129,7 +124,7 @@ def pace(left: Run, right: Run) -> Iterator[Difference]:
 
 def _seconds(run: Run) -> float:
     """The median time of a step."""
-    seen = _main(run)
+    seen = main_losses(run)
     if seen is None or len(seen.steps) < 3:
         return 0.0
     last = np.flatnonzero(np.diff(seen.steps, append=seen.steps[-1] + 1))

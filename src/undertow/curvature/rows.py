@@ -23,8 +23,9 @@ def times(operator: Operator, rows: Tensor) -> Tensor:
     """
     parts = []
     for part in rows.split(TOGETHER):
-        answer = operator.push(operator.source.point(operator.source.unflat(part)))
-        parts.append(operator.target.flat(arranged(answer)[0]).double().cpu())
+        alone = part[0] if len(part) == 1 else part  # one needs no batch around it, which costs more than it
+        answer = operator.push(operator.source.point(operator.source.unflat(alone)))
+        parts.append(operator.target.flat(arranged(answer)[0]).reshape(part.shape).double().cpu())
     found = torch.cat(parts)
     if not bool(torch.isfinite(found).all()):
         raise CurvatureError(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.finding import Outcome
-from undertow.diagnose.outcome import judge_outcome, main_site
+from undertow.diagnose.outcome import judge_outcome, main_losses, main_site
 from undertow.engine.graph import Topology
 from undertow.store import Conditions, Parameter, Pass, Run, Updates
 
@@ -157,8 +157,8 @@ class Case:
         return float(np.interp(np.arange(int(since * self.outcome.steps), self.outcome.steps), steps, falls).sum())
 
     def losses(self) -> NDArray[np.float64]:
-        site = main_site(self.run)
-        return np.empty(0) if site is None else self.run.losses[site].values
+        seen = main_losses(self.run)
+        return np.empty(0) if seen is None else seen.values
 
     def depth(self, topology: Topology) -> dict[str, int]:
         """For each leaf, how many operations lie between it and the loss, by its nearest use."""

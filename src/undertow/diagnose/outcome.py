@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.finding import Outcome
-from undertow.store import Run, Target
+from undertow.store import Losses, Run, Target
 
-__all__ = ["ALREADY", "chance_loss", "judge_outcome", "main_site"]
+__all__ = ["ALREADY", "chance_loss", "jitter", "judge_outcome", "main_losses", "main_site"]
 
 SKILL = 0.05
 """A network has learned something when its loss is this much below that of ignoring the input."""
@@ -26,6 +26,12 @@ def main_site(run: Run) -> int | None:
     """The place that starts most backward passes in the last half of the run: what it trains in the end."""
     sizes = _late_counts(run)
     return max(sizes, key=lambda site: (sizes[site], -site)) if sizes else None
+
+
+def main_losses(run: Run) -> Losses | None:
+    """The losses of that place; `None` of a run that has none."""
+    site = main_site(run)
+    return None if site is None else run.losses[site]
 
 
 def judge_outcome(run: Run) -> Outcome:
@@ -87,10 +93,18 @@ def _best(values: NDArray[np.float64]) -> float:
     return float(np.convolve(values, np.full(width, 1 / width), mode="valid").min())
 
 
-def _noise(values: NDArray[np.float64]) -> float:
-    """The standard deviation from one batch to the next, over the second half, by the median."""
-    steps = np.abs(np.diff(values[len(values) // 2 :]))
+def jitter(values: NDArray[np.float64]) -> float:
+    """The standard deviation of values about whatever they follow, by the median of steps; `nan` of fewer than two.
+
+    The absolute difference of two normal numbers has a median of 0.954 standard deviations of one.
+    """
+    steps = np.abs(np.diff(values))
     return float(np.median(steps) / 0.954) if len(steps) else math.nan
+
+
+def _noise(values: NDArray[np.float64]) -> float:
+    """From one batch to the next, over the second half."""
+    return jitter(values[len(values) // 2 :])
 
 
 def chance_loss(targets: list[Target], loss: str) -> float:

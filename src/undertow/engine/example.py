@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
 from undertow.errors import PreflightError
 
-__all__ = ["called", "loss_of"]
+__all__ = ["called", "described", "is_one_number", "loss_of"]
 
 
 def loss_of(model: Callable[..., Any], loss_fn: Callable[[Any, Any], Tensor], batch: Any) -> Tensor:
@@ -40,16 +40,25 @@ def called(model: Callable[..., Any], loss_fn: Callable[[Any, Any], Any], batch:
     return loss_fn(model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs), targets)
 
 
+def is_one_number(loss: Any) -> TypeGuard[Tensor]:
+    """Whether a loss function gave what can be made smaller."""
+    return isinstance(loss, Tensor) and loss.numel() == 1
+
+
+def described(loss: Any) -> str:
+    """What a loss function gave, in words."""
+    return f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+
+
 def _told(batch: Any) -> str:
     kind = type(batch).__name__
     return f"{kind} of {len(batch)}" if isinstance(batch, (tuple, list)) else kind
 
 
 def _checked(loss: Any) -> Tensor:
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        told = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+    if not is_one_number(loss):
         raise PreflightError(
-            f"loss_fn gave {told}, and a loss is one number\n"
+            f"loss_fn gave {described(loss)}, and a loss is one number\n"
             "  Only that can be made smaller. Take the mean of it, or pick the loss out of what the model returns."
         )
     if not loss.requires_grad:

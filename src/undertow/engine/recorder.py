@@ -11,7 +11,7 @@ from torch.linalg import vector_norm
 
 from undertow.engine.plan import Plan
 
-__all__ = ["Recorder", "norm", "to_host"]
+__all__ = ["Recorder", "norm", "numbers", "to_host"]
 
 NARROW = frozenset({torch.float16, torch.bfloat16})
 
@@ -69,9 +69,14 @@ class Recorder:
 
     def values(self) -> dict[int, float]:
         """Every norm, by key, moved to the host at once."""
-        if Tensor not in set(map(type, self._sizes.values())):
-            return self._sizes  # type: ignore[return-value]
-        return dict(zip(self._sizes, to_host([*self._sizes.values()]), strict=True))
+        return numbers(self._sizes)
+
+
+def numbers(sizes: dict[int, float | Tensor]) -> dict[int, float]:
+    """Norms by key as numbers; the same table where no device has to be asked."""
+    if Tensor not in set(map(type, sizes.values())):
+        return sizes  # type: ignore[return-value]
+    return dict(zip(sizes, to_host([*sizes.values()]), strict=True))
 
 
 def to_host(sizes: Sequence[float | Tensor]) -> list[float]:

@@ -11,7 +11,7 @@ import torch
 
 from undertow.engine.graph import Graph
 
-__all__ = ["Schedule", "Step", "Target"]
+__all__ = ["Schedule", "Target", "Visit"]
 
 KEPT_SCHEDULES = 64
 
@@ -30,8 +30,8 @@ class Target(NamedTuple):
     dtype: torch.dtype
 
 
-class Step(NamedTuple):
-    """One operation of a sweep.
+class Visit(NamedTuple):
+    """What a sweep does at one operation.
 
     Attributes:
         number: Which operation of the graph.
@@ -51,10 +51,10 @@ class Step(NamedTuple):
 
 
 class Schedule:
-    """The steps of a sweep towards some operations of a graph. Graphs of one signature share it.
+    """The visits of a sweep towards some operations of a graph. Graphs of one signature share it.
 
     Attributes:
-        steps: The operations on a path to where the sweep goes, in order.
+        visits: The operations on a path to where the sweep goes, in order.
         places: How many outputs the operations of the graph have together.
         roots: The place of each output that the sweep starts from.
         large: For each operation of the graph, whether its largest tensor is large.
@@ -67,7 +67,7 @@ class Schedule:
         self.roots = [self._places[index][slot] for index, slot in graph.roots]
         needed = graph.towards(destinations)
         self.large = [_size(graph, index) >= LARGE for index in range(len(graph))]
-        self.steps = [self._step(graph, index, needed) for index in range(len(graph)) if needed[index]]
+        self.visits = [self._visit(graph, index, needed) for index in range(len(graph)) if needed[index]]
 
     @classmethod
     def of(cls, graph: Graph, destinations: Iterable[int]) -> Schedule:
@@ -79,10 +79,10 @@ class Schedule:
             _SCHEDULES[key] = cls(graph, destinations)
         return _SCHEDULES[key]
 
-    def _step(self, graph: Graph, index: int, needed: list[bool]) -> Step:
+    def _visit(self, graph: Graph, index: int, needed: list[bool]) -> Visit:
         edges = graph.edges[index]
         wanted = tuple([edge is not None and needed[edge[0]] for edge in edges])
-        return Step(
+        return Visit(
             index,
             type(graph.nodes[index]).__name__,
             self._places[index],

@@ -63,7 +63,7 @@ def sweep(
     schedule = Schedule.of(graph, arrivals)
     waiting = _begun(schedule, seeds, algebra)
     carry, fit, add = _carrier(algebra, calculus, borrowed), algebra.fit, algebra.add
-    for index, name, places, wanted, unwanted, targets in schedule.steps:
+    for index, name, places, wanted, unwanted, targets in schedule.visits:
         cotangents = [waiting[place] for place in places]
         for place in places:
             waiting[place] = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from undertow.diagnose.outcome import jitter
 from undertow.errors import ForecastError
 
 __all__ = ["FEWEST", "History"]
@@ -98,10 +100,10 @@ def _mean(values: Floats) -> float:
 
 def _noise(values: Floats) -> float:
     late = values[-max(4, len(values) // 3) :]
-    return float(TO_SIGMA * np.median(np.abs(np.diff(late))) / np.sqrt(2))
+    return jitter(late)
 
 
 def _error(values: Floats, start: int, stop: int) -> float:
     """Standard error of the mean of a bin, by the differences of losses in and about it."""
     near = values[max(0, start - 4) : stop + 4]
-    return float(TO_SIGMA * np.median(np.abs(np.diff(near))) / np.sqrt(2 * (stop - start)))
+    return jitter(near) / math.sqrt(stop - start)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from undertow.diagnose.outcome import main_site
+from undertow.diagnose.outcome import main_losses
 from undertow.errors import ForecastError
 from undertow.forecast.forecast import FARTHEST, Forecast, Gain, Interval, forecast
 from undertow.store import Run
@@ -133,12 +133,11 @@ def outlook(run: Run) -> Outlook:
     Raises:
         ForecastError: The run holds too few losses, or its last ones are no numbers.
     """
-    site = main_site(run)
-    if site is None:
+    losses = main_losses(run)
+    if losses is None:
         raise ForecastError(
             f"{run.folder} holds no losses\n  Nothing was trained in it, so there is nothing to foretell."
         )
-    losses = run.losses[site]
     if not np.isfinite(losses.values[-RECENT:]).any():
         raise ForecastError("the loss is no longer a number\n  `undertow report` says where that began.")
     steps = int(losses.steps[-1]) + 1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from undertow.curvature import eigen
 from undertow.errors import LandscapeError
 from undertow.landscape.problem import Problem
 from undertow.linear import hessian
@@ -45,22 +45,13 @@ def gradient(problem: Problem) -> dict[str, Tensor]:
 def sharpest(problem: Problem, count: int = 1) -> list[dict[str, Tensor]]:
     """Unit eigenvectors of the loss's Hessian with the largest eigenvalues, the largest first.
 
-    By SciPy's Lanczos iteration to a relative accuracy of 1e-3 in the eigenvalue. Fused attention has no second
-    derivative on the CPU, so attention is written out here.
+    Found by `undertow.curvature.eigen`. Fused attention has no second derivative on the CPU, so attention is written
+    out here.
     """
-    from scipy.sparse.linalg import eigsh
-
     model = problem.prepared()
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        operator = hessian(_gathered_loss(problem, model), _trained(model))
-        size = operator.source.size
-        start = np.random.default_rng(0).standard_normal(size)
-        values, vectors = eigsh(operator.as_linear_operator(), k=count, which="LA", tol=1e-3, v0=start)
-    names = operator.source.names or ()
-    return [
-        dict(zip(names, operator.source.unflat(torch.from_numpy(vectors[:, i].copy())), strict=True))
-        for i in np.argsort(values)[::-1]
-    ]
+        found = eigen(hessian(_gathered_loss(problem, model), _trained(model)), count)
+    return [pair.vector for pair in found.pairs]
 
 
 def difference(start: Point, end: Point) -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
+from undertow.engine.batched import falling_back
 from undertow.landscape.plane import Plane
 from undertow.landscape.problem import Problem, normalisations
 
@@ -101,11 +101,6 @@ def _stacked(problem: Problem, plane: Plane, coordinates: Floats, stacked: int) 
 
     like = next(iter(plane.centre.values()))
     points = torch.as_tensor(coordinates, dtype=torch.float64).to(like.device)
-    # Fused attention has no batched kernel: it is then called once for each point, and PyTorch would warn of it.
-    functorch: Any = torch._C._functorch
-    functorch._set_vmap_fallback_warning_enabled(False)
-    try:
+    with falling_back():
         for some in points.split(stacked):
             yield torch.vmap(at)(some).double().cpu().numpy()
-    finally:
-        functorch._set_vmap_fallback_warning_enabled(True)

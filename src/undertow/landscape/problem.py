@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from undertow.engine.example import called
+from undertow.engine.example import called, described, is_one_number
 from undertow.errors import LandscapeError
 
 __all__ = ["Problem", "Statistics"]
@@ -96,9 +96,10 @@ class Problem:
         return told.hexdigest()
 
     def _checked(self, loss: Any) -> Tensor:
-        if not isinstance(loss, Tensor) or loss.numel() != 1:
-            told = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-            raise LandscapeError(f"loss_fn gave {told}, and a landscape is of one number\n  Take the mean of it.")
+        if not is_one_number(loss):
+            raise LandscapeError(
+                f"loss_fn gave {described(loss)}, and a landscape is of one number\n  Take the mean of it."
+            )
         return loss.reshape(())
 
 

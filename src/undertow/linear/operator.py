@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from undertow.engine.batched import falling_back
 from undertow.errors import SpaceError
 from undertow.linear.space import Point, Space
 
@@ -172,13 +173,8 @@ def _each(run: Run, batches: Sequence[Tensor]) -> list[Tensor]:
     """The products with all points of a batch, in one sweep."""
     if not len(batches[0]):
         return [answer[:0] for answer in _each(run, [batch.new_zeros(1, *batch.shape[1:]) for batch in batches])]
-    # Fused attention has no batched kernel: it is then called once for each point, and PyTorch would warn of it.
-    functorch: Any = torch._C._functorch
-    functorch._set_vmap_fallback_warning_enabled(False)
-    try:
+    with falling_back():
         return [*torch.vmap(lambda *point: tuple(run(point)))(*batches)]
-    finally:
-        functorch._set_vmap_fallback_warning_enabled(True)
 
 
 def _flatly(run: Run, source: Space, target: Space, x: NDArray[Any]) -> NDArray[Any]:

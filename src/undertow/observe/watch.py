@@ -12,7 +12,7 @@ from torch import Tensor
 
 from undertow.engine.plan import Plan
 from undertow.engine.reading import ACCUMULATE_GRAD
-from undertow.engine.recorder import norm, to_host
+from undertow.engine.recorder import norm, numbers, to_host
 from undertow.observe.guard import Guard
 
 __all__ = ["Watch"]
@@ -52,10 +52,7 @@ class Watch:
     def stop(self) -> tuple[dict[int, float], list[float]]:
         """The norms by the plan's keys, and those of the seeds; tensors are moved to the host at once."""
         self.remove()
-        sizes = self._sizes
-        if Tensor in set(map(type, sizes.values())):
-            sizes = dict(zip(sizes, to_host([*sizes.values()]), strict=True))
-        return sizes, to_host(self._seeds)  # type: ignore[return-value]
+        return numbers(self._sizes), to_host(self._seeds)
 
     def remove(self) -> None:
         for handle in self._handles:

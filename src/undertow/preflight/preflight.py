@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from undertow.api import observe
-from undertow.diagnose import Review
+from undertow.diagnose import Review, review
 from undertow.diagnose.case import Case
 from undertow.diagnose.finding import Finding
 from undertow.engine.example import loss_of
@@ -107,10 +107,11 @@ def preflight(
     with TemporaryDirectory(prefix="undertow-") as folder, untouched(model, optimizer):
         with observe(model, optimizer, every=1, store=Path(folder) / "run") as observation:
             loss, reach = _steps(model, lambda: loss_of(model, loss_fn, batch), optimizer)
-        case = Case(observation.stored())
+        run = observation.stored()
+        case = Case(run)
         scales = case.relative_scales(case.passes[0]) if case.passes else []
         return Preflight(
-            review=observation.review(),
+            review=review(run),
             loss=loss,
             chance=case.outcome.chance,
             reach=reach,

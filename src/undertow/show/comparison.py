@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.compare import Comparison, Difference
-from undertow.diagnose.outcome import main_site
+from undertow.diagnose.outcome import main_losses
 from undertow.show.blocks import Block, Figure, Listing, Text
 from undertow.show.traces import axis, line, thinned
 from undertow.show.words import number
@@ -97,6 +97,5 @@ def _losses(seen: Comparison) -> Iterator[Figure]:
 
 
 def _curve(run: Run) -> tuple[list[int], NDArray[np.float64]]:
-    site = main_site(run)
-    seen = run.losses[next(iter(run.losses)) if site is None else site]
-    return thinned(seen.steps, seen.values)
+    seen = main_losses(run)
+    return ([], np.empty(0)) if seen is None else thinned(seen.steps, seen.values)

@@ -112,11 +112,11 @@ def fan(run: Run) -> Iterator[Figure]:
         return
     ahead, history = int(TIMES * seen.steps), seen.forecast.history
     steps = [float(step) for step in np.geomspace(seen.steps + 1, ahead, 40)]
-    bands = [trace for band in BANDS for trace in _band(seen, steps, *band)]
+    bands = [(words, [seen.at(step, confidence) for step in steps]) for confidence, words in BANDS]
     traces = [
-        *bands,
+        *[trace for words, intervals in bands for trace in _band(steps, intervals, words)],
         line((history.time / seen.losses_per_step).tolist(), history.level, "so far, smoothed", "@loss", width=1.6),
-        line(steps, [seen.at(step).middle for step in steps], "to be expected", "@gain", width=1.6),
+        line(steps, [interval.middle for interval in bands[0][1]], "to be expected", "@gain", width=1.6),
     ]
     note = (
         f"If training goes on as it is: {_range(seen.at(ahead))} at step {ahead:,}. The bands hold what comes 9 and 5 "
@@ -133,8 +133,7 @@ def fan(run: Run) -> Iterator[Figure]:
     )
 
 
-def _band(seen: Outlook, steps: list[float], confidence: float, words: str) -> Iterator[dict[str, Any]]:
-    intervals = [seen.at(step, confidence) for step in steps]
+def _band(steps: list[float], intervals: list[Interval], words: str) -> Iterator[dict[str, Any]]:
     edge = {"line": {"width": 0}, "hoverinfo": "skip"}
     yield line(steps, [i.low for i in intervals], words, "@band", 0) | edge | {"showlegend": False}
     yield line(steps, [i.high for i in intervals], words, "@band", 0) | edge | {"fill": "tonexty", "fillcolor": "@band"}
