@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -187,6 +188,7 @@ def test_names_are_learnt_without_leaving_anything_on_during_the_rest_of_the_tra
     name: str, tmp_path: Path
 ) -> None:
     seen: list[int] = []
+    gc.collect()  # an optimizer of another test that still lies about would tell that weights are not moved by hand
 
     class Watched(Diary):
         def note(self, *things: Any) -> None:
