@@ -475,3 +475,11 @@ def test_a_reentrant_checkpoint_is_refused(name):
     with pytest.raises(SweptOnceError, match=r"use_reentrant=False"):
         undertow.sweep(loss, ALGEBRAS[name])
     assert x.grad is None
+
+
+def test_a_mean_over_no_target_is_not_a_number_but_for_gradients():
+    model = nn.Linear(4, 3)
+    loss = torch.nn.functional.cross_entropy(model(torch.randn(5, 4)), torch.full((5,), -100))
+    assert all(bounds.gradient.isnan().all() for bounds in undertow.sweep(loss, Magnitude(), model=model).values())
+    undertow.backward(loss, model=model, calculus=undertow.CALCULUS)
+    assert all(parameter.grad.eq(0).all() for parameter in model.parameters())

@@ -41,6 +41,15 @@ def test_a_loss_that_does_not_fall_fails():
         assert_learns(model, LOSS, BATCH, optimizer=torch.optim.SGD(model.parameters(), lr=0.0))
 
 
+def test_a_loss_that_has_just_come_down_to_chance_is_called_a_plateau_and_passes_all_the_same():
+    torch.manual_seed(1)
+    batch = torch.randn(32, 8), torch.randint(4, (32,))
+    review = assert_learns(nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 4)), LOSS, batch)
+    assert review.cause is not None
+    assert review.cause.code == "UT701"
+    assert review.outcome.last < 0.95 * review.outcome.first
+
+
 def test_too_few_steps_are_refused():
     with pytest.raises(ValueError, match="steps=2"):
         assert_learns(network(), LOSS, BATCH, steps=2)
