@@ -82,10 +82,13 @@ SAMPLES: dict[str, list[Sample]] = {
         of(lambda x: F.nll_loss(x, integers(3, below=4), uniform(4), ignore_index=1), (3, 4)),
         of(lambda x: F.nll_loss(x, integers(3, below=4), uniform(4), reduction="none"), (3, 4)),
         of(lambda x: F.nll_loss(x, integers(below=4), reduction="sum"), (4,)),
+        of(lambda x: F.nll_loss(x, torch.full((3,), -100)), (3, 4)),
+        of(lambda x: F.nll_loss(x, torch.tensor(1), uniform(4), ignore_index=1), (4,)),
     ],
     "NllLoss2DBackward0": [
         of(lambda x: F.nll_loss(x, integers(2, 2, 3, below=4)), (2, 4, 2, 3)),
         of(lambda x: F.nll_loss(x, integers(2, 2, 3, below=4), uniform(4), ignore_index=1), (2, 4, 2, 3)),
         of(lambda x: F.nll_loss(x, integers(2, 2, 3, below=4), reduction="none"), (2, 4, 2, 3)),
+        of(lambda x: F.nll_loss(x, torch.full((2, 2, 3), 3), uniform(4), ignore_index=3), (2, 4, 2, 3)),
     ],
 }

@@ -120,12 +120,12 @@ def nll_loss(node: Any) -> Local:
     dim = 1 if x.ndim > 1 else 0
     ignored = target == signed(node._saved_ignore_index)
     known = target.masked_fill(ignored, 0)
-    if node._saved_weight is None:
-        slope = ignored.to(x.dtype).sub_(1)
-    else:
-        slope = -node._saved_weight[known].masked_fill(ignored, 0)
+    weight = node._saved_weight
+    slope = -torch.ones_like(known, dtype=x.dtype) if weight is None else -weight[known]
     if node._saved_reduction == MEAN:
         slope = slope / node._saved_total_weight
+    # After the division: where all are ignored, the total is 0.
+    slope = slope.masked_fill(ignored, 0)
     source, index = tuple(x.shape), known.unsqueeze(dim)
     picked = Reshape(tuple(index.shape), tuple(target.shape)) @ TakeAlong(source, dim, index)
     if node._saved_reduction == NONE:
