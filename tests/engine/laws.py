@@ -26,7 +26,7 @@ def broken_laws(node: Any, rule: Rule, *, bounded: bool = False) -> set[str]:
     broken = broken_first(node, local)
     if broken & {"length", "source", "target"}:
         return broken
-    for single in map(_exact, _present(_entries(local))):
+    for single in map(_exact, _present(entries(local))):
         if not _modulus(single, bounded):
             broken.add("modulus")
         if not strongest_agrees(single):
@@ -41,7 +41,7 @@ def broken_first(node: Any, local: Local) -> set[str]:
 
     These alone hold for complex numbers as well.
     """
-    maps = _entries(local)
+    maps = entries(local)
     broken = {*_shapes(node, maps)}
     if broken:
         return broken
@@ -52,7 +52,7 @@ def broken_first(node: Any, local: Local) -> set[str]:
     return broken
 
 
-def _entries(local: Local) -> list[tuple[LinearMap | None, ...]]:
+def entries(local: Local) -> list[tuple[LinearMap | None, ...]]:
     return [entry if isinstance(entry, tuple) else (entry,) for entry in local]
 
 
@@ -82,7 +82,7 @@ def _shapes(node: Any, maps: Any) -> Iterator[str]:
 
 def _values(node: Any, maps: Any) -> bool:
     """Against PyTorch's own product, for one random cotangent per output that anything reaches."""
-    cotangents = _cotangents(node, maps)
+    cotangents = cotangents_of(node, maps)
     expected = vector_jacobian(node, cotangents)
     return all(
         _agree(node.next_functions[i], expected[i], entry, cotangents)
@@ -91,7 +91,7 @@ def _values(node: Any, maps: Any) -> bool:
     )
 
 
-def _cotangents(node: Any, maps: Any) -> list[Tensor | None]:
+def cotangents_of(node: Any, maps: Any) -> list[Tensor | None]:
     wanted = [any(len(entry) > slot and entry[slot] is not None for entry in maps) for slot in range(outputs(node))]
     return [
         _random(tuple(output.shape), output.dtype) if want else None
@@ -101,19 +101,26 @@ def _cotangents(node: Any, maps: Any) -> list[Tensor | None]:
 
 def last_places(node: Any, local: Local) -> float:
     """How far our products are from PyTorch's, at most, in units in the last place of the largest that is added up."""
-    maps = _entries(local)
-    cotangents = _cotangents(node, maps)
+    maps = entries(local)
+    cotangents = cotangents_of(node, maps)
     expected, worst = vector_jacobian(node, cotangents), 0.0
+    for entry, ours, theirs in products(node, maps, cotangents, expected):
+        limits, (ours, theirs) = torch.finfo(theirs.dtype), (ours.double(), theirs.double())
+        finite = ours.isfinite() & theirs.isfinite()
+        size = max(largest(theirs[finite]), _uncancelled(entry, cotangents), limits.tiny)
+        worst = max(worst, largest((ours - theirs)[finite]) / (limits.eps * size))
+    return worst
+
+
+def products(
+    node: Any, maps: Any, cotangents: list[Tensor | None], expected: Any
+) -> Iterator[tuple[tuple[LinearMap | None, ...], Tensor, Tensor]]:
+    """For each input that both send something to: its maps, our product and PyTorch's, which fit it."""
     for (fn, slot), entry, theirs in zip(node.next_functions, maps, expected, strict=True):
         parts = [m.pull(c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
-        if fn is None or theirs is None or not parts:
-            continue
-        space = tuple(fn._input_metadata[slot].shape), fn._input_metadata[slot].dtype
-        ours, theirs = (fitted(part, *space).double() for part in (sum(parts[1:], start=parts[0]), theirs))
-        finite = ours.isfinite() & theirs.isfinite()
-        size = max(largest(theirs[finite]), _uncancelled(entry, cotangents), torch.finfo(space[1]).tiny)
-        worst = max(worst, largest((ours - theirs)[finite]) / (torch.finfo(space[1]).eps * size))
-    return worst
+        if fn is not None and theirs is not None and parts:
+            space = tuple(fn._input_metadata[slot].shape), fn._input_metadata[slot].dtype
+            yield entry, fitted(sum(parts[1:], start=parts[0]), *space), fitted(theirs, *space)
 
 
 def outputs(node: Any) -> int:

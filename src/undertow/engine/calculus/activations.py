@@ -12,7 +12,7 @@ from undertow.engine.calculus.arithmetic import weighted
 from undertow.engine.calculus.kernels import entrywise as kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
 from undertow.engine.calculus.table import Local, derivative, elementwise, masked, pulled_by
-from undertow.engine.maps import Above, Diagonal, LinearMap, Slice, Sum
+from undertow.engine.maps import Above, Diagonal, LinearMap, Mask, Scale, Slice, Sum
 
 __all__: list[str] = []
 
@@ -87,11 +87,12 @@ def _hardswish(x: Tensor) -> Tensor:
 elementwise("SiluBackward0", lambda node: _silu(node._saved_self), kernels.silu)
 elementwise("MishBackward0", lambda node: _mish(node._saved_self), kernels.mish)
 elementwise("HardswishBackward0", lambda node: _hardswish(node._saved_self), kernels.hardswish)
-elementwise(
-    "HardsigmoidBackward0",
-    lambda node: _between(node._saved_self, -3, 3).to(node._saved_self.dtype) * SIXTH,
-    kernels.hardsigmoid,
-)
+
+
+@derivative("HardsigmoidBackward0")
+@pulled_by(kernels.hardsigmoid)
+def hardsigmoid(node: Any) -> Local:
+    return (Mask(_between(node._saved_self, -3, 3)) @ Scale(SIXTH, output_shape(node)),)
 
 
 def _bent(at: Tensor, slope: Tensor | float, dtype: torch.dtype) -> Tensor:

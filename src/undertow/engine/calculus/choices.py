@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from undertow.engine.calculus.arithmetic import kept, nothing, weighted
 from undertow.engine.calculus.node import input_shapes, output_shape
 from undertow.engine.calculus.table import Local, derivative
-from undertow.engine.maps import LinearMap
+from undertow.engine.maps import LinearMap, Mask, Shape
 
 __all__: list[str] = []
 
@@ -27,8 +28,14 @@ def minimum(node: Any) -> Local:
 def _greater(node: Any, x: Tensor, y: Tensor) -> Local:
     """Each input where it is the greater; where they are equal, half of each."""
     target, (left, right) = output_shape(node), input_shapes(node)
-    share = (x > y).to(x.dtype).masked_fill_(x == y, 0.5)
-    return weighted(left, target, share), weighted(right, target, 1 - share)
+    half = torch.ones_like(x).masked_fill_(x == y, 0.5)
+    return _part(left, target, half, x < y), _part(right, target, half, x > y)
+
+
+def _part(source: Shape | None, target: Shape, share: Tensor, none: Tensor) -> LinearMap | None:
+    """An input's share of each entry, but for those of which it has none."""
+    part = weighted(source, target, share)
+    return part and Mask(~none) @ part
 
 
 @derivative("WhereBackward0")

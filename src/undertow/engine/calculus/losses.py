@@ -11,7 +11,7 @@ from undertow.engine.calculus import kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
 from undertow.engine.calculus.reductions import weighted_total
 from undertow.engine.calculus.table import Local, derivative, pulled_by
-from undertow.engine.maps import Diagonal, Expand, LinearMap, Reshape, Shape, TakeAlong
+from undertow.engine.maps import Diagonal, Expand, LinearMap, Mask, Reshape, Shape, TakeAlong
 
 __all__: list[str] = []
 
@@ -127,7 +127,7 @@ def nll_loss(node: Any) -> Local:
     # After the division: where all are ignored, the total is 0.
     slope = slope.masked_fill(ignored, 0)
     source, index = tuple(x.shape), known.unsqueeze(dim)
-    picked = Reshape(tuple(index.shape), tuple(target.shape)) @ TakeAlong(source, dim, index)
+    picked = Mask(~ignored) @ Reshape(tuple(index.shape), tuple(target.shape)) @ TakeAlong(source, dim, index)
     if node._saved_reduction == NONE:
         return (Diagonal(slope) @ picked,)
     return (weighted_total(slope, tuple(range(slope.ndim)), output_shape(node)) @ picked,)

@@ -9,7 +9,7 @@ from torch import Tensor
 from undertow.engine.calculus.node import dimensions, output_shape, signed
 from undertow.engine.calculus.reductions import unreduced, weighted_total
 from undertow.engine.calculus.table import Local, derivative
-from undertow.engine.maps import LinearMap, Reshape, Shape, TakeAlong
+from undertow.engine.maps import LinearMap, Mask, Reshape, Shape, TakeAlong
 
 __all__: list[str] = []
 
@@ -49,7 +49,9 @@ def _at(node: Any, source: Shape) -> LinearMap:
 
 @derivative("MaxBackward1", "MedianBackward0", "MinBackward1", "NanmedianBackward0")
 def one_of_all(node: Any) -> Local:
-    return (_evenly(node._saved_self, node._saved_result, dimensions(None, node._saved_self.ndim), output_shape(node)),)
+    x, result = node._saved_self, node._saved_result
+    shared = _evenly(x, result, dimensions(None, x.ndim), output_shape(node))
+    return (shared @ Mask(_attained(x, result)),)
 
 
 @derivative("AmaxBackward0", "AminBackward0")
@@ -67,6 +69,9 @@ def both_extremes(node: Any) -> Local:
 
 def _evenly(x: Tensor, result: Tensor, dims: tuple[int, ...], target: Shape) -> LinearMap:
     """What was chosen, shared evenly by the entries that attain it."""
-    chosen = unreduced(result, x, dims)
-    attained = ((x == chosen) | (chosen.isnan() & x.isnan())).to(x.dtype)
+    attained = _attained(x, unreduced(result, x, dims)).to(x.dtype)
     return weighted_total(attained / attained.sum(dims, keepdim=True) if dims else attained, dims, target)
+
+
+def _attained(x: Tensor, chosen: Tensor) -> Tensor:
+    return (x == chosen) | (chosen.isnan() & x.isnan())

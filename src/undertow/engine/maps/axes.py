@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +20,8 @@ __all__ = ["AlongAxis"]
 class AlongAxis(LinearMap):
     """v ↦ A v along `dim`, for a matrix A of shape (m, n) and v of length n there.
 
-    Products are taken in the wider dtype of the two, so that A need not be rounded to that of v.
+    Products are taken in the wider dtype of the two, so that A need not be rounded to that of v. What is not finite
+    makes not a number of what it goes into, and of nothing else: an entry of A that is 0 joins nothing.
     """
 
     a: Tensor
@@ -58,5 +60,12 @@ class AlongAxis(LinearMap):
     def _apply(self, product: Callable[[Tensor, Tensor], Tensor], v: Tensor, matrix: Tensor) -> Tensor:
         wide = torch.promote_types(v.dtype, matrix.dtype)
         rows = v.movedim(self.dim, -1).to(wide)
-        flat = product(rows.unsqueeze(0).flatten(0, -2), matrix.to(wide))
+        flat = _told_apart(product, rows.unsqueeze(0).flatten(0, -2), matrix.to(wide))
         return flat.reshape(*rows.shape[:-1], matrix.shape[1]).movedim(-1, self.dim).to(v.dtype)
+
+
+def _told_apart(product: Callable[[Tensor, Tensor], Tensor], rows: Tensor, matrix: Tensor) -> Tensor:
+    """A product in which 0 times what is not finite is 0."""
+    wild = ~rows.isfinite()
+    reached = wild.to(rows.dtype) @ (matrix != 0).to(rows.dtype) > 0
+    return product(rows.masked_fill(wild, 0), matrix).masked_fill(reached, math.nan)
