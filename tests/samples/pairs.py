@@ -15,6 +15,7 @@ def both(run: Callable[..., Tensor], low: float = -2.0) -> list[Sample]:
         of(run, (3, 4), (4,), low=low),
         of(lambda x, y: run(x, y.detach()), (), (), low=low),
         of(run, (0, 2), (2,), low=low),
+        of(run, (3, 1), (4,), low=low),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,15 @@ from torch import Tensor
 
 from undertow.engine.graph import Graph
 
-__all__ = ["IMAGE", "M", "Sample", "at", "entrywise", "integers", "of", "uniform"]
+__all__ = ["IMAGE", "Kind", "M", "Sample", "as_it_is", "at", "entrywise", "integers", "of", "uniform"]
+
+
+Kind = Callable[[Tensor], Tensor]
+"""The same numbers as a tensor of another kind."""
+
+
+def as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 @dataclass(frozen=True)
@@ -23,21 +31,28 @@ class Sample:
     low: float = -2.0
     high: float = 2.0
 
-    def ran(self) -> tuple[list[Tensor], list[Tensor]]:
+    def ran(self, kind: Kind = as_it_is) -> tuple[list[Tensor], list[Tensor]]:
         """The tensors it was run on, and those of its results that require a gradient."""
+        inputs = [kind(drawn).requires_grad_() for drawn in self.drawn()]
+        return inputs, [output for output in self.results(inputs) if output.requires_grad]
+
+    def drawn(self) -> list[Tensor]:
+        """The tensors it is run on."""
         generator = torch.Generator().manual_seed(0)
-        inputs = [
-            torch.empty(shape, dtype=torch.float64).uniform_(self.low, self.high, generator=generator).requires_grad_()
+        return [
+            torch.empty(shape, dtype=torch.float64).uniform_(self.low, self.high, generator=generator)
             for shape in self.shapes
         ]
+
+    def results(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """What comes of other tensors of these shapes."""
         torch.manual_seed(0)
         result = self.run(*inputs)
-        outputs = [result] if isinstance(result, Tensor) else [*result]
-        return inputs, [output for output in outputs if output.requires_grad]
+        return [result] if isinstance(result, Tensor) else [*result]
 
-    def nodes(self, name: str) -> list[Any]:
+    def nodes(self, name: str, kind: Kind = as_it_is) -> list[Any]:
         """The nodes of one type that running it records."""
-        _, outputs = self.ran()
+        _, outputs = self.ran(kind)
         return [node for node in Graph.read(outputs).nodes if type(node).__name__ == name]
 
 

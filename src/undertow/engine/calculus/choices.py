@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from undertow.engine.calculus.arithmetic import kept, nothing, weighted
@@ -28,7 +27,7 @@ def minimum(node: Any) -> Local:
 def _greater(node: Any, x: Tensor, y: Tensor) -> Local:
     """Each input where it is the greater; where they are equal, half of each."""
     target, (left, right) = output_shape(node), input_shapes(node)
-    half = torch.ones_like(x).masked_fill_(x == y, 0.5)
+    half = 1 - 0.5 * (x == y).to(x.dtype)
     return _part(left, target, half, x < y), _part(right, target, half, x > y)
 
 
