@@ -18,6 +18,7 @@ from undertow.landscape import Barrier, Slice, barrier, landscape
 from undertow.linear import Linearization, gauss_newton, hessian, linearize
 from undertow.noise import GradientNoise, NoiseOfBatch, gradient_noise
 from undertow.preflight import Preflight, preflight
+from undertow.standstill import Standstill, standstill
 from undertow.store import Run
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Run",
     "SampleNorms",
     "Slice",
+    "Standstill",
     "Swept",
     "backward",
     "barrier",
@@ -60,6 +62,7 @@ __all__ = [
     "precision",
     "preflight",
     "review",
+    "standstill",
     "strongest_path",
     "sweep",
 ]

@@ -13,6 +13,7 @@ UndertowError
 ├── ForecastError           a loss curve is too short, or a question reaches too far
 ├── NoiseError              too few observations for an error of the gradient noise
 ├── LandscapeError          a direction does not fit the model, or a file holds another slice
+├── StandstillError         a trial onward from where a training stands cannot be planned so
 ├── PreflightError          a batch, or what is made of it, is not what a training needs
 └── LaunchError             the script to run is not there or cannot be read
 """
@@ -76,6 +77,10 @@ class NoiseError(UndertowError):
 
 class LandscapeError(UndertowError, ValueError):
     """A direction does not fit the model, a slice cannot be asked for so, or a file holds another one."""
+
+
+class StandstillError(UndertowError, ValueError):
+    """A trial onward from where a training stands that is too short, or has nothing to train."""
 
 
 class PreflightError(UndertowError):

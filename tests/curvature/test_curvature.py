@@ -187,10 +187,10 @@ def test_a_loss_that_overflows_is_refused():
         eigen(undertow.hessian(weight.square().exp().sum(), weight))
 
 
-def test_the_curvature_is_that_of_the_batch_it_was_given(curved):
+@pytest.mark.parametrize("of", ["hessian", "gauss-newton"])
+def test_the_curvature_of_several_batches_is_that_of_all_their_examples(of):
     inputs, labels = BATCH
-    halves = [curvature(network(), LOSS, (inputs[part], labels[part])) for part in (slice(0, 32), slice(32, 64))]
-    each = [half.eigen().largest.value for half in halves]
-    assert all(abs(value - curved.eigen().largest.value) > 1e-3 for value in each)
-    mean = sum(half.operator.matrix() for half in halves) / 2
-    torch.testing.assert_close(mean, curved.operator.matrix())
+    parts = [(inputs[part], labels[part]) for part in (slice(0, 16), slice(16, 64))]
+    whole, several = (curvature(network(), LOSS, batch, of=of).operator.matrix() for batch in (BATCH, parts))
+    torch.testing.assert_close(several, whole)
+    assert not torch.allclose(curvature(network(), LOSS, parts[0], of=of).operator.matrix(), whole, rtol=1e-3)

@@ -76,6 +76,15 @@ LAYERS = {
         "numpy",
         "torch",
     ),
+    "undertow.standstill": (
+        "undertow.curvature",
+        "undertow.engine.example",
+        "undertow.linear",
+        "undertow.noise",
+        "undertow.preflight.untouched",
+        "undertow.errors",
+        "torch",
+    ),
     "undertow.testing": (
         "undertow.api",
         "undertow.diagnose",

@@ -143,6 +143,26 @@ def test_a_hessian_through_fused_attention_says_what_to_do():
         undertow.hessian(loss, q).push(torch.ones_like(q))
 
 
+class Once(torch.autograd.Function):
+    """A cube that may be differentiated only once."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        return 3 * ctx.saved_tensors[0] ** 2 * gradient
+
+
+def test_a_function_that_is_differentiable_once_has_no_hessian_instead_of_a_zero_one():
+    weight = torch.ones(2, requires_grad=True)
+    with pytest.raises(GraphError, match="marked as once differentiable"):
+        undertow.hessian(Once.apply(weight).square().sum(), weight)
+
+
 def test_a_hessian_of_a_graph_that_was_freed_is_refused():
     model, x = network()
     loss = model(x).square().sum()

@@ -17,7 +17,7 @@ from undertow.curvature.edge import Edge, limit
 from undertow.curvature.eigen import Eigen, Ends, eigen
 from undertow.curvature.preconditioned import preconditioned, scales
 from undertow.curvature.trace import Trace, trace
-from undertow.engine.example import loss_of
+from undertow.engine.example import listed, loss_of, mean_over
 from undertow.linear import Operator, gauss_newton, hessian
 
 __all__ = ["Curvature", "curvature"]
@@ -66,7 +66,7 @@ def curvature(
     *,
     of: Literal["hessian", "gauss-newton"] = "hessian",
 ) -> Curvature:
-    """The curvature of the loss of a batch, by the model's trainable parameters.
+    """The curvature of the loss of a batch, or the mean over several, by the model's trainable parameters.
 
     The model is run in the modes it is in: with dropout or batch statistics, the curvature is of that loss. The model's
     buffers stay as they are. Fused attention, which has no second derivative on the CPU, is replaced by the plain one.
@@ -75,7 +75,7 @@ def curvature(
         model: Where it stands.
         loss_fn: Takes the model's output and the targets, and gives one number.
         batch: A pair (inputs, targets), where inputs may be a tuple; or a mapping, which goes as `model(**batch)`
-            and whose loss is `loss_fn(output, batch)`.
+            and whose loss is `loss_fn(output, batch)`. Or a list of these, whose forward passes are all kept.
         of: The Hessian, or the part of it that comes from the curvature of the loss alone. The latter asks that the
             model gives one tensor.
 
@@ -95,5 +95,5 @@ def curvature(
         return functional_call(model, buffers, inputs, named)
 
     with sdpa_kernel(SDPBackend.MATH), torch.enable_grad():
-        loss = loss_of(run, noted, batch)
-    return Curvature(hessian(loss, model) if of == "hessian" else gauss_newton(loss, outputs[0], model), model)
+        loss = mean_over(listed(batch), lambda each: loss_of(run, noted, each))
+    return Curvature(hessian(loss, model) if of == "hessian" else gauss_newton(loss, outputs, model), model)

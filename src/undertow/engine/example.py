@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from undertow.errors import PreflightError
 
-__all__ = ["called", "described", "is_one_number", "loss_of"]
+__all__ = ["called", "described", "examples", "is_one_number", "listed", "loss_of", "mean_over", "tensors"]
 
 
 def loss_of(model: Callable[..., Any], loss_fn: Callable[[Any, Any], Tensor], batch: Any) -> Tensor:
@@ -38,6 +38,41 @@ def called(model: Callable[..., Any], loss_fn: Callable[[Any, Any], Any], batch:
         )
     inputs, targets = batch
     return loss_fn(model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs), targets)
+
+
+def listed(batch: Any) -> tuple[Any, ...]:
+    """The batches of one that is a list of several; a pair of inputs and targets is one."""
+    several = isinstance(batch, list) and (not batch or isinstance(batch[0], (list, tuple, Mapping)))
+    return tuple(batch) if several else (batch,)
+
+
+def mean_over(batches: Sequence[Any], loss: Callable[[Any], Tensor]) -> Tensor:
+    """The mean of a loss over batches, each weighted by its examples.
+
+    Raises:
+        PreflightError: There is no batch.
+    """
+    if not batches:
+        raise PreflightError("there is no batch to take the loss of\n  Pass a batch, or a list of at least one.")
+    if len(batches) == 1:
+        return loss(batches[0])
+    sizes = [examples(batch) for batch in batches]
+    weighted = [loss(batch) * (size / sum(sizes)) for batch, size in zip(batches, sizes, strict=True)]
+    return torch.stack(weighted).sum()
+
+
+def examples(batch: Any) -> int:
+    """How many examples a batch has: the first dimension of its first tensor."""
+    return next((tensor.shape[0] for tensor in tensors(batch) if tensor.ndim), 1)
+
+
+def tensors(batch: Any) -> Iterator[Tensor]:
+    """The tensors of a batch, however it is made up."""
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, (tuple, list, Mapping)):
+        for part in batch.values() if isinstance(batch, Mapping) else batch:
+            yield from tensors(part)
 
 
 def is_one_number(loss: Any) -> TypeGuard[Tensor]:

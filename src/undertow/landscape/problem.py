@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from undertow.engine.example import called, described, is_one_number
+from undertow.engine.example import called, described, is_one_number, listed, mean_over, tensors
 from undertow.errors import LandscapeError
 
 __all__ = ["Problem", "Statistics"]
@@ -49,8 +49,7 @@ class Problem:
         """
         if statistics not in ("stored", "batch", "recomputed"):
             raise LandscapeError(f"statistics are 'stored', 'batch' or 'recomputed', not {statistics!r}")
-        several = isinstance(batch, list) and (not batch or isinstance(batch[0], (list, tuple, Mapping)))
-        batches = tuple(batch) if several else (batch,)
+        batches = listed(batch)
         if not batches:
             raise LandscapeError("there is no batch to take the loss of\n  Pass a batch, or a list of at least one.")
         return cls(model, loss_fn, batches, statistics)
@@ -68,12 +67,7 @@ class Problem:
 
     def loss(self, model: Callable[..., Any]) -> Tensor:
         """The mean loss over all batches of a prepared model, or of a function that stands for it."""
-        if len(self.batches) == 1:
-            return self._checked(called(model, self.loss_fn, self.batches[0]))
-        sizes = [_examples(batch) for batch in self.batches]
-        losses = [self._checked(called(model, self.loss_fn, batch)) for batch in self.batches]
-        weighted = [loss * (size / sum(sizes)) for loss, size in zip(losses, sizes, strict=True)]
-        return torch.stack(weighted).sum()
+        return mean_over(self.batches, lambda batch: self._checked(called(model, self.loss_fn, batch)))
 
     def gathered(self, model: nn.Module) -> None:
         """Gather the statistics of a prepared model anew, where that is asked for."""
@@ -91,7 +85,7 @@ class Problem:
     def digest(self) -> str:
         """A fingerprint of the data, the buffers and what is done with statistics; not of the loss function."""
         told = hashlib.sha256(self.statistics.encode())
-        for tensor in (*_tensors(self.batches), *self.model.buffers()):
+        for tensor in (*tensors(self.batches), *self.model.buffers()):
             told.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         return told.hexdigest()
 
@@ -106,17 +100,3 @@ class Problem:
 def normalisations(model: nn.Module) -> list[_BatchNorm]:
     """Its batch normalisations with running statistics."""
     return [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
-
-
-def _examples(batch: Any) -> int:
-    """How many examples a batch has: the first dimension of its first tensor."""
-    return next((t.shape[0] for t in _tensors(batch) if t.ndim), 1)
-
-
-def _tensors(batch: Any) -> Iterator[Tensor]:
-    """The tensors of a batch, however it is made up."""
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, (tuple, list, Mapping)):
-        for part in batch.values() if isinstance(batch, Mapping) else batch:
-            yield from _tensors(part)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from undertow.engine.reading import read
 from undertow.engine.sweep import freed
 from undertow.errors import GraphError
 from undertow.linear.jacobian import linearize
@@ -15,6 +16,9 @@ from undertow.linear.operator import Operator
 from undertow.linear.space import Point, Space, arranged, chosen
 
 __all__ = ["Hessian", "gauss_newton", "hessian"]
+
+DEAD_END = "torch::autograd::Error"
+"""What PyTorch puts where a function that is differentiable once would have to be differentiated again."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,8 +82,16 @@ def hessian(loss: Tensor, inputs: Point | nn.Module) -> Hessian:
             gradients = torch.autograd.grad(loss, tensors, create_graph=True, allow_unused=True)
     except RuntimeError as error:
         raise _second_order(error) from error
+    _refuse_dead_ends(gradients)
     space = Space.of(inputs)
     return Hessian(tensors, gradients, space, space)
+
+
+def _refuse_dead_ends(gradients: Sequence[Tensor | None]) -> None:
+    """What may be differentiated once only leaves a node that leads nowhere, and products would silently be zero."""
+    starts = [(g.grad_fn, g.output_nr) for g in gradients if g is not None and g.grad_fn is not None]
+    if any(node.name() == DEAD_END for node in read(starts)[0]):
+        raise _second_order(RuntimeError("a function of its own is marked as once differentiable"))
 
 
 def gauss_newton(loss: Tensor, outputs: Point, inputs: Point | nn.Module) -> Operator:
