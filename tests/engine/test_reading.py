@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from torch import Tensor
 
+from tests.samples import SAMPLES
 from tests.strategies import forked_losses
 from undertow.engine import reading
 from undertow.engine.graph import Graph
@@ -64,13 +65,14 @@ KIN = [
     ),
     *(lambda: torch.cat([ones(1), ones(1)]), lambda: torch.cat([ones(1), ones(1), ones(1)]), lambda: ones(2).exp()),
     *(straight, swapped, recorded_late, recorded_early, written_in_place),
+    *(lambda: ones(2, 3).relu() * ones(2, 3).t().t(), lambda: ones(3, 2).relu() * ones(3, 2).t().t()),
 ]
 """Graphs that differ in one thing each, or in nothing but the order in which they were recorded."""
 
 
 def assert_read_as_if_it_were_new(output: Tensor) -> None:
     read = Graph.read(output)
-    reading._OUTLINES.clear()
+    reading._KEPT.clear()
     afresh = Graph.read(output)
     assert read.nodes == afresh.nodes
     assert (read.edges, read.spaces, read.roots) == (afresh.edges, afresh.spaces, afresh.roots)
@@ -82,6 +84,15 @@ def test_no_graph_is_taken_for_one_that_it_resembles(before):
     for make in KIN:
         Graph.read(before().sum())
         assert_read_as_if_it_were_new(make().sum())
+
+
+@pytest.mark.parametrize("kind", reading.FORESEEN, ids=lambda kind: kind.__name__)
+def test_what_is_foreseen_follows_from_the_space_of_the_input(kind):
+    samples = SAMPLES[kind.__name__]
+    for node in [node for sample in samples for node in sample.nodes(kind.__name__)]:
+        (edge,) = [*node.next_functions]
+        (output,), (shape, dtype) = reading._spaces(node), reading._spaces(edge[0])[edge[1]]
+        assert output == (shape[::-1] if kind.__name__ == "TBackward0" else shape, dtype)
 
 
 @given(forked_losses(), forked_losses())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,12 @@ from undertow.observe.data import loaders
 from undertow.observe.fresh import frozen
 from undertow.observe.ledger import Entry, Ledger, Row
 from undertow.observe.naming import Naming
-from undertow.observe.recognition import Met, Recognition, Start, starts_of
 from undertow.observe.severed import severed
+from undertow.observe.starts import starts_of
 from undertow.observe.targets import target
 from undertow.observe.updates import UpdateProbe, carried, in_force, moved
 from undertow.observe.watch import Watch
-from undertow.store import LossHead, Probed
+from undertow.store import Probed
 from undertow.store.records import UPDATE_COLUMNS
 
 __all__ = ["Sample"]
@@ -40,14 +40,21 @@ MOST_PASSES = 8
 """Backward passes observed of one step: more are micro-batches alike."""
 
 
+class Met(NamedTuple):
+    """What is known of a graph, with its leaves and their numbers."""
+
+    known: Known
+    leaves: Sequence[Tensor]
+    numbers: Sequence[int]
+
+
 class Sample:
     """Gathers what one step does, from its first pass to its end."""
 
-    def __init__(self, catalogue: Catalogue, ledger: Ledger, recognition: Recognition, *, naming: bool, before: float):
+    def __init__(self, catalogue: Catalogue, ledger: Ledger, *, naming: bool, before: float):
         self.before = before
         self._catalogue = catalogue
         self._ledger = ledger
-        self._recognition = recognition
         self.naming = catalogue.naming() if naming else None
         self._watch: Watch | None = None
         self._pending: Callable[..., Row]
@@ -92,17 +99,17 @@ class Sample:
         starts = starts_of(outputs)
         if not starts:
             return
+        graph = Graph.behind(starts)
+        met = self._meet(graph)
         due = self._catalogue.due(entry.site, entry.step)
-        met = None if due or self.naming is not None else self._recognition.find(starts)
-        probed, met = (Probed(_head(met.known)), met) if met is not None else self._read(starts, due)
         self._reached.update(map(id, met.leaves))
         if accumulates:
             self._note_carried(met)
         if by_hand and self._by_hand is None:
             self._moved_by_hand(met.leaves)
-        self._pending = partial(Row, entry, met.known, probed)
+        self._pending = partial(Row, entry, met.known, self._probed(graph, met.known, due))
         self._watch = met.known.watch
-        self._watch.start(met.nodes, seeds[: len(starts)], to_leaves=to_leaves)
+        self._watch.start(graph.nodes, seeds[: len(starts)], to_leaves=to_leaves)
 
     def pass_ended(self, completed: bool) -> None:
         watch, self._watch = self._watch, None
@@ -115,10 +122,9 @@ class Sample:
         if self._by_hand is not None:
             self._by_hand[1].meet_gradients()
 
-    def _read(self, starts: Sequence[Start], due: bool) -> tuple[Probed, Met]:
-        """Read a graph that was not recognised, or that is to be probed."""
+    def _meet(self, graph: Graph) -> Met:
+        """What is known of a graph, which is met now if it was not before."""
         catalogue, roster = self._catalogue, self._catalogue.roster
-        graph = Graph.behind(starts)
         leaves = [leaf for _, leaf in graph.leaves()]
         if not roster.knows(leaves):
             roster.meet_locals(None)
@@ -127,12 +133,10 @@ class Sample:
         known = catalogue.find(graph, numbers)
         if self.naming is not None or known.names is None:
             catalogue.name(graph, known, self.naming)
-        if known.head is None or not due:
-            self._recognition.keep(starts, graph, known, numbers)
-        known.head = known.head or probes.loss_head(graph)
-        return self._probed(graph, known.head, due), Met(known, graph.nodes, leaves, numbers)
+        return Met(known, leaves, numbers)
 
-    def _probed(self, graph: Graph, head: LossHead, due: bool) -> Probed:
+    def _probed(self, graph: Graph, known: Known, due: bool) -> Probed:
+        known.head = head = known.head or probes.loss_head(graph)
         if not due:
             return Probed(head)
         wanted = target(graph, head)
@@ -202,8 +206,3 @@ class Sample:
                 table[name][numbers] = values
         table["carried"][[*self._carried]] = [*self._carried.values()]
         return table
-
-
-def _head(known: Known) -> LossHead:
-    assert known.head is not None
-    return known.head

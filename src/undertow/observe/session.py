@@ -28,10 +28,10 @@ from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 from undertow.observe.ledger import Entry, Ledger
 from undertow.observe.losses import Losses
-from undertow.observe.recognition import Recognition, starts_of
 from undertow.observe.roster import Roster
 from undertow.observe.sample import Sample
 from undertow.observe.sampler import Sampler
+from undertow.observe.starts import starts_of
 from undertow.store import Event
 from undertow.store.writer import Writer
 
@@ -65,7 +65,6 @@ class Session:
         self._guard = Guard(self._fault)
         self._catalogue = Catalogue(self._roster, self._guard)
         self._ledger = Ledger(self._catalogue, writer)
-        self._recognition = Recognition()
         self._attachment = Attachment(self)
         self._began = perf_counter()
         self._sample: Sample | None = None
@@ -246,7 +245,7 @@ class Session:
     def _begin_step(self) -> None:
         self._step_began = now = perf_counter()
         if self._sampler.wants(self.step, now - self._began):
-            parts = self._catalogue, self._ledger, self._recognition
+            parts = self._catalogue, self._ledger
             self._sample = Sample(*parts, naming=not self._compiled, before=self._guard.spent)
 
     def _end_sample(self, broken_off: bool) -> None:
