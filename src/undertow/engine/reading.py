@@ -30,19 +30,32 @@ ACCUMULATE_GRAD: Any = type(get_gradient_edge(torch.zeros((), requires_grad=True
 FORESEEN: frozenset[Any] = frozenset(
     vars(torch._C._functions).get(name)
     for name in (
+        "AddBackward0",
+        "AddmmBackward0",
+        "BmmBackward0",
         "CloneBackward0",
+        "DivBackward0",
         "EluBackward0",
         "GeluBackward0",
         "LeakyReluBackward0",
+        "MmBackward0",
+        "MulBackward0",
         "NegBackward0",
         "ReluBackward0",
         "SigmoidBackward0",
         "SiluBackward0",
+        "SubBackward0",
         "TBackward0",
         "TanhBackward0",
     )
 )
-"""Operations on one tensor whose output's shape and dtype follow from its own: reading these takes longest."""
+"""Operations whose output's shape and dtype follow from those of their inputs, if all are in the graph.
+
+Reading shapes is what takes longest.
+"""
+
+END = ()
+"""Where in a walk the next node follows."""
 
 MOST_KEPT = 64
 
@@ -109,29 +122,26 @@ def read(starts: Sequence[Start]) -> tuple[list[Any], Outline]:
 
 def _walk(starts: Sequence[Start]) -> tuple[list[Any], int]:
     """Nodes as they are met, and a number that only graphs of the same operations, edges and shapes share."""
-    places: dict[Any, int] = {None: -1}
+    places: dict[Any, int] = {}
     nodes: list[Any] = []
     seen: list[Any] = []
+    partly: set[int] = set()
     # The list of nodes grows while it is gone through.
-    for following in chain((starts,), map(_following, nodes)):
+    for number, following in enumerate(chain((starts,), map(_following, nodes)), -1):
         for fn, slot in following:
             place = places.get(fn)
-            if place is None:
+            if place is None and fn is not None:
                 place = places[fn] = len(nodes)
                 nodes.append(fn)
+            elif place is None:
+                partly.add(number)
             seen += (place, slot)
-        seen.append(None)
-    for node in nodes:
-        kind = type(node)
-        seen.append(kind)
-        if kind is ACCUMULATE_GRAD:
-            leaf = node.variable
-            seen += leaf.shape
-            seen.append(leaf.dtype)
-        elif kind not in FORESEEN:
-            for output in node._input_metadata:
-                seen += output.shape
-                seen.append(output.dtype)
+        seen.append(END)
+    kinds = [*map(type, nodes)]
+    seen += kinds
+    for number, kind in enumerate(kinds):
+        if kind not in FORESEEN or number in partly:
+            seen += _spaces(nodes[number])
     return nodes, hash(tuple(seen))
 
 

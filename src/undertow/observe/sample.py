@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from undertow.observe.naming import Naming
 from undertow.observe.severed import severed
 from undertow.observe.starts import starts_of
 from undertow.observe.targets import target
-from undertow.observe.updates import UpdateProbe, carried, in_force, moved
+from undertow.observe.updates import Moving, UpdateProbe, carried, in_force, moved_by
 from undertow.observe.watch import Watch
 from undertow.store import Probed
 from undertow.store.records import UPDATE_COLUMNS
@@ -34,7 +35,10 @@ __all__ = ["Sample"]
 SETTINGS = {"rate": "lr", "decay": "weight_decay"}
 """Columns of `Updates` that are settings of a parameter's group, and what optimizers call them."""
 
-Settings = dict[str, list[float]]
+Settings = dict[str, NDArray[np.float64]]
+
+Held = dict[tuple[int, ...], Moving]
+"""By the identities of the parameters."""
 
 MOST_PASSES = 8
 """Backward passes observed of one step: more are micro-batches alike."""
@@ -51,8 +55,10 @@ class Met(NamedTuple):
 class Sample:
     """Gathers what one step does, from its first pass to its end."""
 
-    def __init__(self, catalogue: Catalogue, ledger: Ledger, *, naming: bool, before: float):
+    def __init__(self, catalogue: Catalogue, ledger: Ledger, *, naming: bool, before: float, held: Held):
         self.before = before
+        self.held: Held = {}
+        self._held_before = held
         self._catalogue = catalogue
         self._ledger = ledger
         self.naming = catalogue.naming() if naming else None
@@ -60,10 +66,10 @@ class Sample:
         self._pending: Callable[..., Row]
         self._rows: list[Row] = []
         self._passes = 0
-        self._updates: dict[int, tuple[Sequence[Tensor], UpdateProbe, Settings]] = {}
-        self._by_hand: tuple[Sequence[Tensor], UpdateProbe, Settings] | None = None
+        self._updates: dict[int, tuple[Moving, UpdateProbe, Settings]] = {}
+        self._by_hand: tuple[Moving, UpdateProbe, Settings] | None = None
         self._carried: dict[int, float] = {}
-        self._columns: list[tuple[list[int], dict[str, NDArray[np.float64]]]] = []
+        self._columns: list[tuple[Sequence[int], dict[str, NDArray[np.float64]]]] = []
         self._reached: set[int] = set()
         self._cuts: frozenset[Cut] = frozenset()
 
@@ -154,10 +160,12 @@ class Sample:
     # steps
 
     def step_begins(self, optimizer: Optimizer) -> None:
-        parameters = moved(optimizer)
-        if parameters:
-            settings = {name: in_force(optimizer, key) for name, key in SETTINGS.items()}
-            self._updates[id(optimizer)] = parameters, UpdateProbe(parameters), settings
+        groups = moved_by(optimizer)
+        if parameters := [*chain(*groups)]:
+            counts = [*map(len, groups)]
+            settings = {name: in_force(optimizer, key, counts) for name, key in SETTINGS.items()}
+            moving = self._moving(parameters)
+            self._updates[id(optimizer)] = moving, UpdateProbe(moving), settings
 
     def step_ended(self, optimizer: Optimizer) -> None:
         if (found := self._updates.pop(id(optimizer), None)) is not None:
@@ -165,14 +173,22 @@ class Sample:
 
     def _moved_by_hand(self, leaves: Sequence[Tensor]) -> None:
         """In a loop without an optimizer: compare the weights from here to the end of the step."""
-        parameters = [leaf for leaf in leaves if leaf.numel()]
-        if parameters:
-            unknown = [math.nan] * len(parameters)
-            self._by_hand = parameters, UpdateProbe(parameters), dict.fromkeys(SETTINGS, unknown)
+        if parameters := [leaf for leaf in leaves if leaf.numel()]:
+            moving = self._moving(parameters)
+            unknown = np.full(len(parameters), math.nan)
+            self._by_hand = moving, UpdateProbe(moving), dict.fromkeys(SETTINGS, unknown)
 
-    def _keep(self, parameters: Sequence[Tensor], probe: UpdateProbe, settings: Settings) -> None:
-        columns = probe.after() | {name: np.array(values) for name, values in settings.items()}
-        self._columns.append(([*map(self._catalogue.roster.number_of, parameters)], columns))
+    def _moving(self, parameters: Sequence[Tensor]) -> Moving:
+        """Of the step before, if that was observed too and the parameters are the same ones, of the same sizes."""
+        key = *map(id, parameters), *map(Tensor.numel, parameters)
+        moving = self._held_before.get(key)
+        if moving is None:
+            moving = Moving(parameters, [*map(self._catalogue.roster.number_of, parameters)])
+        self.held[key] = moving
+        return moving
+
+    def _keep(self, moving: Moving, probe: UpdateProbe, settings: Settings) -> None:
+        self._columns.append((moving.numbers, probe.after() | settings))
 
     # the end
 
@@ -200,7 +216,8 @@ class Sample:
             ledger.tell(step, "cut", facts)
 
     def _table(self) -> dict[str, NDArray[np.float64]]:
-        table = {name: np.full(len(self._catalogue.roster.parameters), np.nan) for name in UPDATE_COLUMNS}
+        whole = np.full((len(UPDATE_COLUMNS), len(self._catalogue.roster.parameters)), np.nan)
+        table = dict(zip(UPDATE_COLUMNS, whole, strict=True))
         for numbers, columns in self._columns:
             for name, values in columns.items():
                 table[name][numbers] = values

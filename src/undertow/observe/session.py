@@ -29,7 +29,7 @@ from undertow.observe.guard import Guard
 from undertow.observe.ledger import Entry, Ledger
 from undertow.observe.losses import Losses
 from undertow.observe.roster import Roster
-from undertow.observe.sample import Sample
+from undertow.observe.sample import Held, Sample
 from undertow.observe.sampler import Sampler
 from undertow.observe.starts import starts_of
 from undertow.store import Event
@@ -68,6 +68,7 @@ class Session:
         self._attachment = Attachment(self)
         self._began = perf_counter()
         self._sample: Sample | None = None
+        self._held: Held = {}
         self._compiled = False
         self._sites: dict[str, int] = {}
         self._losses = Losses()
@@ -245,8 +246,14 @@ class Session:
     def _begin_step(self) -> None:
         self._step_began = now = perf_counter()
         if self._sampler.wants(self.step, now - self._began):
-            parts = self._catalogue, self._ledger
-            self._sample = Sample(*parts, naming=not self._compiled, before=self._guard.spent)
+            self._sample = Sample(
+                self._catalogue,
+                self._ledger,
+                naming=not self._compiled,
+                before=self._guard.spent,
+                held=self._held,
+            )
+        self._held = {}
 
     def _end_sample(self, broken_off: bool) -> None:
         sample, self._sample = self._sample, None
@@ -254,6 +261,7 @@ class Session:
             return
         began = perf_counter()
         sample.end(self.step, broken_off)
+        self._held = sample.held
         self._losses.fetch()
         self._seen += 1
         cost = self._guard.spent - sample.before + perf_counter() - began

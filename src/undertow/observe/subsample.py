@@ -34,6 +34,7 @@ class Subsample:
         lengths = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
         self.sizes = np.array(sizes, dtype=np.float64)
         self.lengths = np.array(lengths, dtype=np.int64)
+        self._whole = [size <= ENTRIES and len(shape) == 1 for size, shape in zip(sizes, shapes, strict=True)]
         self._steps = [((length,), (stride,)) for length, stride in zip(lengths, strides, strict=True)]
         self._starts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
         self._each = self.sizes / np.maximum(self.lengths, 1)
@@ -41,8 +42,12 @@ class Subsample:
     def views(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The entries of each tensor, in its own memory; copies of those that are not contiguous."""
         return [
-            tensor.as_strided(*step) if tensor.is_contiguous() else tensor.reshape(-1)[:: step[1][0]]
-            for tensor, step in zip(tensors, self._steps, strict=True)
+            tensor
+            if whole
+            else tensor.as_strided(*step)
+            if tensor.is_contiguous()
+            else tensor.reshape(-1)[:: step[1][0]]
+            for tensor, whole, step in zip(tensors, self._whole, self._steps, strict=True)
         ]
 
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
@@ -82,7 +87,7 @@ def _stride(count: int, columns: int) -> int:
 
 def flat(parts: Sequence[Tensor]) -> NDArray[np.float64]:
     """All parts end to end, on the host; one transfer a device and dtype."""
-    if len({part.dtype for part in parts}) == 1 and len({part.device for part in parts}) == 1:
+    if parts and all(part.is_cpu for part in parts):
         joined: NDArray[np.float64] = torch.cat([*parts]).to("cpu", torch.float64).numpy()
         return joined
     kinds = [(part.device, part.dtype) for part in parts]

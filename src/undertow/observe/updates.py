@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,54 +12,72 @@ from torch.optim import Optimizer
 
 from undertow.observe.subsample import Subsample, entries, flat, subsample_of
 
-__all__ = ["UpdateProbe", "carried", "in_force", "moved"]
+__all__ = ["Moving", "UpdateProbe", "carried", "in_force", "moved_by"]
+
+
+class Moving:
+    """Parameters that a step may move, and views of the entries of them that are looked at, good for several steps.
+
+    Attributes:
+        parameters: None of them is empty.
+        numbers: Their numbers.
+        seen: Which entries.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], numbers: Sequence[int]):
+        self.parameters = parameters
+        self.numbers = numbers
+        self.seen = subsample_of(tuple([parameter.shape for parameter in parameters]))
+        self._places: list[int] = []
+        self._views: list[Tensor] = []
+
+    def weights(self) -> NDArray[np.float64]:
+        """The entries as they are now."""
+        places = [parameter.data_ptr() for parameter in self.parameters]
+        if places != self._places:
+            self._views = self.seen.views([parameter.detach() for parameter in self.parameters])
+            # A view that is a copy has to be made anew each time.
+            self._places = places if places == [view.data_ptr() for view in self._views] else []
+        return flat(self._views)
+
+    def gradients(self) -> NDArray[np.float64]:
+        """The same entries of `.grad`, `nan` for parameters that have none or a sparse one."""
+        return _gradients(self.parameters, self.seen)
 
 
 class UpdateProbe:
     """Compares parameters before and after a step, on a fixed subsample of their entries."""
 
-    def __init__(self, parameters: Sequence[Tensor]):
-        self._parameters = parameters
-        self._places = [parameter.data_ptr() for parameter in parameters]
-        self._subsample = subsample_of(tuple([parameter.shape for parameter in parameters]))
-        self._views = self._subsample.views(parameters)
-        self._weights = flat(self._views)
-        self._gradients = _gradients(parameters, self._subsample)
+    def __init__(self, moving: Moving):
+        self._moving = moving
+        self._weights = moving.weights()
+        self._gradients = moving.gradients()
 
     def meet_gradients(self) -> None:
         """Take the gradients as they are now: those of a loop by hand come after the weights were looked at."""
-        self._gradients = _gradients(self._parameters, self._subsample)
+        self._gradients = self._moving.gradients()
 
     def after(self) -> dict[str, NDArray[np.float64]]:
         """What changed since this probe was made: columns of `Updates`, one entry a parameter."""
-        gradients, weights, seen = self._gradients, self._weights, self._subsample
-        change = flat(self._views_now()) - weights
+        gradients, weights, seen = self._gradients, self._weights, self._moving.seen
+        change = self._moving.weights()
+        change -= weights
         asked = gradients != 0
-        terms = np.empty((6, len(change)))
-        np.multiply(weights, weights, out=terms[0])
-        np.multiply(gradients, gradients, out=terms[1])
-        np.multiply(change, change, out=terms[2])
-        np.multiply(change, gradients, out=terms[3])
-        terms[4] = asked
-        np.logical_and(change == 0, asked, out=terms[5])
+        moved = seen.sums(asked)
+        terms = np.empty_like(weights)
         with np.errstate(all="ignore"):
-            sums = seen.sums(terms)
-            weight, gradient, update = seen.norms(sums[:3])
+            weight, gradient, update = (
+                seen.sums(np.multiply(values, values, out=terms)) for values in (weights, gradients, change)
+            )
+            downhill = -seen.sums(np.multiply(change, gradients, out=terms)) / np.sqrt(update * gradient)
             return {
-                "weight": weight,
-                "gradient": gradient,
-                "update": update,
-                "lost": sums[5] / sums[4],
-                "silent": 1 - sums[4] / seen.lengths,
-                "angle": np.arccos(np.clip(-sums[3] / np.sqrt(sums[2] * sums[1]), -1, 1)),
+                "weight": seen.norms(weight),
+                "gradient": seen.norms(gradient),
+                "update": seen.norms(update),
+                "lost": seen.sums((change == 0) & asked) / moved,
+                "silent": 1 - moved / seen.lengths,
+                "angle": np.arccos(np.clip(downhill, -1, 1)),
             }
-
-    def _views_now(self) -> list[Tensor]:
-        """The same views, anew where a parameter was given other memory, or where a view was a copy."""
-        now = [parameter.data_ptr() for parameter in self._parameters]
-        if now == self._places == [view.data_ptr() for view in self._views]:
-            return self._views
-        return self._subsample.views(self._parameters)
 
 
 def carried(parameters: Sequence[Tensor]) -> NDArray[np.float64]:
@@ -85,19 +102,15 @@ def _gradients(parameters: Sequence[Tensor], seen: Subsample) -> NDArray[np.floa
     return found
 
 
-def moved(optimizer: Optimizer) -> list[Tensor]:
-    """The parameters that an optimizer may move, in the order of its groups."""
-    return [parameter for group in optimizer.param_groups for parameter in _moved_of(group)]
+def moved_by(optimizer: Optimizer) -> list[list[Tensor]]:
+    """The parameters that an optimizer may move, by group."""
+    return [
+        [parameter for parameter in group["params"] if parameter.requires_grad and parameter.numel()]
+        for group in optimizer.param_groups
+    ]
 
 
-def in_force(optimizer: Optimizer, setting: str) -> list[float]:
-    """A setting of each of these parameters' groups; `nan` where there is none, or no number."""
-    values: list[float] = []
-    for group in optimizer.param_groups:
-        value = group.get(setting)
-        values += [float(value) if isinstance(value, (int, float, Tensor)) else math.nan] * len(_moved_of(group))
-    return values
-
-
-def _moved_of(group: dict[str, Any]) -> list[Tensor]:
-    return [parameter for parameter in group["params"] if parameter.requires_grad and parameter.numel()]
+def in_force(optimizer: Optimizer, setting: str, counts: Sequence[int]) -> NDArray[np.float64]:
+    """A setting of as many parameters of each group; `nan` where there is none, or no number."""
+    values = [group.get(setting) for group in optimizer.param_groups]
+    return np.repeat([float(v) if isinstance(v, (int, float, Tensor)) else math.nan for v in values], counts)
