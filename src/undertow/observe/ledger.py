@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from undertow.observe.catalogue import Catalogue, Known
+from undertow.observe.updates import Columns, Moved
 from undertow.store import Event, Parameter, Probed
 from undertow.store.writer import Writer, facts_of
 
 __all__ = ["Entry", "Ledger", "Row"]
 
-Columns = Mapping[str, NDArray[np.float64]]
+MOST_ENTRIES = 1 << 18
+"""Of parameters and gradients, held until they are compared: about 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,25 @@ class Ledger:
         self._told: set[str] = set()
         self._parameters: list[Parameter] = []
         self._rows: list[Row] = []
+        self._moved: list[tuple[int, Moved]] = []
+        self._entries = 0
         self._updates: list[tuple[int, Columns]] = []
 
-    def keep(self, rows: Sequence[Row], step: int, columns: Columns | None) -> None:
+    def keep(self, rows: Sequence[Row], step: int, moved: Moved | None) -> None:
         """Hold what a step brought until it is written."""
         self._rows += rows
-        if columns is not None:
-            self._updates.append((step, columns))
+        if moved is not None:
+            self._moved.append((step, moved))
+            self._entries += moved.entries
+            if self._entries > MOST_ENTRIES:
+                self._compare()
+
+    def _compare(self) -> None:
+        """Make columns of the entries that are held."""
+        count = len(self._catalogue.roster.parameters)
+        self._updates += [(step, moved.table(count)) for step, moved in self._moved]
+        self._moved.clear()
+        self._entries = 0
 
     def tell(self, step: int, kind: str, facts: Mapping[str, Any]) -> None:
         """Write an event at once."""
@@ -69,6 +80,7 @@ class Ledger:
 
     def write(self, *, names: bool) -> None:
         """Write what is held; with it, or if asked to, the graphs, parameters and optimizers that are new."""
+        self._compare()
         if names or self._rows or self._updates:
             self._write_names()
         for row in self._rows:

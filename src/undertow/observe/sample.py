@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -25,17 +24,14 @@ from undertow.observe.naming import Naming
 from undertow.observe.severed import severed
 from undertow.observe.starts import starts_of
 from undertow.observe.targets import target
-from undertow.observe.updates import Moving, UpdateProbe, carried, in_force, moved_by
+from undertow.observe.updates import Moved, Moving, UpdateProbe, carried, in_force, moved_by
 from undertow.observe.watch import Watch
 from undertow.store import Probed
-from undertow.store.records import UPDATE_COLUMNS
 
 __all__ = ["Sample"]
 
 SETTINGS = {"rate": "lr", "decay": "weight_decay"}
 """Columns of `Updates` that are settings of a parameter's group, and what optimizers call them."""
-
-Settings = dict[str, NDArray[np.float64]]
 
 Held = dict[tuple[int, ...], Moving]
 """By the identities of the parameters."""
@@ -66,10 +62,10 @@ class Sample:
         self._pending: Callable[..., Row]
         self._rows: list[Row] = []
         self._passes = 0
-        self._updates: dict[int, tuple[Moving, UpdateProbe, Settings]] = {}
-        self._by_hand: tuple[Moving, UpdateProbe, Settings] | None = None
+        self._updates: dict[int, UpdateProbe] = {}
+        self._by_hand: UpdateProbe | None = None
+        self._moved: list[UpdateProbe] = []
         self._carried: dict[int, float] = {}
-        self._columns: list[tuple[Sequence[int], dict[str, NDArray[np.float64]]]] = []
         self._reached: set[int] = set()
         self._cuts: frozenset[Cut] = frozenset()
 
@@ -126,7 +122,7 @@ class Sample:
             return
         self._rows.append(self._pending(*watch.stop()))
         if self._by_hand is not None:
-            self._by_hand[1].meet_gradients()
+            self._by_hand.meet_gradients()
 
     def _meet(self, graph: Graph) -> Met:
         """What is known of a graph, which is met now if it was not before."""
@@ -164,19 +160,18 @@ class Sample:
         if parameters := [*chain(*groups)]:
             counts = [*map(len, groups)]
             settings = {name: in_force(optimizer, key, counts) for name, key in SETTINGS.items()}
-            moving = self._moving(parameters)
-            self._updates[id(optimizer)] = moving, UpdateProbe(moving), settings
+            self._updates[id(optimizer)] = UpdateProbe(self._moving(parameters), settings)
 
     def step_ended(self, optimizer: Optimizer) -> None:
-        if (found := self._updates.pop(id(optimizer), None)) is not None:
-            self._keep(*found)
+        if (probe := self._updates.pop(id(optimizer), None)) is not None:
+            probe.after()
+            self._moved.append(probe)
 
     def _moved_by_hand(self, leaves: Sequence[Tensor]) -> None:
         """In a loop without an optimizer: compare the weights from here to the end of the step."""
         if parameters := [leaf for leaf in leaves if leaf.numel()]:
-            moving = self._moving(parameters)
             unknown = np.full(len(parameters), math.nan)
-            self._by_hand = moving, UpdateProbe(moving), dict.fromkeys(SETTINGS, unknown)
+            self._by_hand = UpdateProbe(self._moving(parameters), dict.fromkeys(SETTINGS, unknown))
 
     def _moving(self, parameters: Sequence[Tensor]) -> Moving:
         """Of the step before, if that was observed too and the parameters are the same ones, of the same sizes."""
@@ -187,20 +182,17 @@ class Sample:
         self.held[key] = moving
         return moving
 
-    def _keep(self, moving: Moving, probe: UpdateProbe, settings: Settings) -> None:
-        self._columns.append((moving.numbers, probe.after() | settings))
-
     # the end
 
     def end(self, step: int, broken_off: bool) -> None:
         self.release()
-        if self._by_hand is not None and not self._columns and not broken_off:
-            self._keep(*self._by_hand)
-            if not np.any(self._columns[0][1]["update"]):  # moved by binding their names to new tensors
-                self._columns.clear()
+        if (probe := self._by_hand) is not None and not self._moved and not broken_off:
+            probe.after()
+            if np.any(probe.columns()["update"]):  # or else moved by binding their names to new tensors
+                self._moved.append(probe)
         if self.naming is not None and (self._passes or broken_off):
             self._finish_naming(step, self.naming)
-        self._ledger.keep(self._rows, step, self._table() if self._columns else None)
+        self._ledger.keep(self._rows, step, Moved(self._moved, self._carried) if self._moved else None)
 
     def _finish_naming(self, step: int, naming: Naming) -> None:
         catalogue, ledger = self._catalogue, self._ledger
@@ -214,12 +206,3 @@ class Sample:
             ledger.tell_once(step, "loaders", loaders=held_by_user)
         for facts in severed(naming.cuts.all, catalogue.roster, self._reached, self._cuts):
             ledger.tell(step, "cut", facts)
-
-    def _table(self) -> dict[str, NDArray[np.float64]]:
-        whole = np.full((len(UPDATE_COLUMNS), len(self._catalogue.roster.parameters)), np.nan)
-        table = dict(zip(UPDATE_COLUMNS, whole, strict=True))
-        for numbers, columns in self._columns:
-            for name, values in columns.items():
-                table[name][numbers] = values
-        table["carried"][[*self._carried]] = [*self._carried.values()]
-        return table

@@ -72,8 +72,7 @@ class Session:
         self._compiled = False
         self._sites: dict[str, int] = {}
         self._losses = Losses()
-        self._flushed = self._began
-        self._step_began = self._began
+        self._flushed = self._step_began = self._began
         self._durations: deque[float] = deque(maxlen=50)
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
@@ -246,13 +245,8 @@ class Session:
     def _begin_step(self) -> None:
         self._step_began = now = perf_counter()
         if self._sampler.wants(self.step, now - self._began):
-            self._sample = Sample(
-                self._catalogue,
-                self._ledger,
-                naming=not self._compiled,
-                before=self._guard.spent,
-                held=self._held,
-            )
+            parts = self._catalogue, self._ledger
+            self._sample = Sample(*parts, naming=not self._compiled, before=self._guard.spent, held=self._held)
         self._held = {}
 
     def _end_sample(self, broken_off: bool) -> None:
