@@ -56,6 +56,7 @@ def what_a_reader_has():
         "train": train,
         "loss_fn": nn.MSELoss(),
         "batch": (inputs, inputs.sum(1, keepdim=True)),
+        "batches": [(inputs[part], inputs[part].sum(1, keepdim=True)) for part in (slice(0, 16), slice(16, 32))],
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
     }
 

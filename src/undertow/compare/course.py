@@ -111,4 +111,4 @@ def _error(values: Floats, span: slice) -> float:
     seen = values[span]
     if len(seen) < 2:
         return math.inf
-    return jitter(seen) / math.sqrt(len(seen))
+    return float(jitter(seen)) / math.sqrt(len(seen))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.finding import Outcome
 from undertow.diagnose.outcome import judge_outcome, main_losses, main_site
 from undertow.engine.graph import Topology
-from undertow.store import Conditions, Parameter, Pass, Run, Updates
+from undertow.store import Conditions, Losses, Parameter, Pass, Run, Updates
 
 __all__ = ["Case"]
 
@@ -156,8 +156,12 @@ class Case:
         steps, falls = zip(*found, strict=True)
         return float(np.interp(np.arange(int(since * self.outcome.steps), self.outcome.steps), steps, falls).sum())
 
+    def course(self) -> Losses | None:
+        """The losses of the main site, with their steps."""
+        return main_losses(self.run)
+
     def losses(self) -> NDArray[np.float64]:
-        seen = main_losses(self.run)
+        seen = self.course()
         return np.empty(0) if seen is None else seen.values
 
     def depth(self, topology: Topology) -> dict[str, int]:

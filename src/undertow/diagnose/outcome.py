@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,18 +94,19 @@ def _best(values: NDArray[np.float64]) -> float:
     return float(np.convolve(values, np.full(width, 1 / width), mode="valid").min())
 
 
-def jitter(values: NDArray[np.float64]) -> float:
+def jitter(values: NDArray[np.float64]) -> Any:
     """The standard deviation of values about whatever they follow, by the median of steps; `nan` of fewer than two.
 
-    The absolute difference of two normal numbers has a median of 0.954 standard deviations of one.
+    The absolute difference of two normal numbers has a median of 0.954 standard deviations of one. Of several rows, one
+    number each.
     """
     steps = np.abs(np.diff(values))
-    return float(np.median(steps) / 0.954) if len(steps) else math.nan
+    return np.median(steps, axis=-1) / 0.954 if steps.size else math.nan
 
 
 def _noise(values: NDArray[np.float64]) -> float:
     """From one batch to the next, over the second half."""
-    return jitter(values[len(values) // 2 :])
+    return float(jitter(values[len(values) // 2 :]))
 
 
 def chance_loss(targets: list[Target], loss: str) -> float:

@@ -100,10 +100,10 @@ def _mean(values: Floats) -> float:
 
 def _noise(values: Floats) -> float:
     late = values[-max(4, len(values) // 3) :]
-    return jitter(late)
+    return float(jitter(late))
 
 
 def _error(values: Floats, start: int, stop: int) -> float:
     """Standard error of the mean of a bin, by the differences of losses in and about it."""
     near = values[max(0, start - 4) : stop + 4]
-    return jitter(near) / math.sqrt(stop - start)
+    return float(jitter(near)) / math.sqrt(stop - start)

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.course import Spike, Standing, spikes, standing
 from undertow.diagnose.outcome import ALREADY
 from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Updates
 
 __all__: list[str] = []
 
@@ -99,3 +101,142 @@ def _means(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     whole = len(losses) // PARTS * PARTS
     means: NDArray[np.float64] = losses[:whole].reshape(PARTS, -1).mean(1)
     return np.where(np.isfinite(means), means, np.inf)
+
+
+@diagnosis(
+    "UT703",
+    "loss-spikes",
+    message="the loss jumped and came back {count} times, at step {step} from {base:.3g} to {peak:.3g}; {story}",
+    advice="{remedy}",
+    source="the loss itself, each step against the median of those before it",
+)
+def loss_spikes(case: Case) -> Found:
+    """A loss that jumps far above where it was, and comes back.
+
+    ## What it means
+    Two things look like this, and how long the way back is tells them apart. A loss that is high for one batch and
+    normal for the next was measured on odd data: no step can mend a network within one step. A loss that takes many
+    steps to come back was brought up by the weights: a step threw them off, and they had to be trained back.
+
+    ## When it is harmless
+    When it happens seldom. It is never more than a remark: the run has survived it.
+
+    ## What to do
+    For odd batches, look at the data of that step. For steps that throw the weights off, clip the gradient, lower the
+    rate, or for Adam lower beta2, which lets a sudden gradient through before it is averaged in.
+    """
+    seen = case.course()
+    found = spikes(seen.values) if seen is not None else []
+    if seen is None or not found:
+        return
+    thrown = [spike for spike in found if spike.length > 1]
+    first = (thrown or found)[0]
+    yield {
+        "count": len(found),
+        "step": int(seen.steps[first.start]),
+        "base": first.base,
+        "peak": first.peak,
+        "length": first.length,
+        "onset": "later",
+        "story": _way_back(case, first, int(seen.steps[first.start])),
+        "remedy": "Clip the gradient, lower the rate, or lower Adam's beta2."
+        if thrown
+        else "Look at the data of that batch: the weights have nothing to do with it.",
+        "harm": 0.3 if thrown else 0.2,
+    }
+
+
+def _way_back(case: Case, spike: Spike, step: int) -> str:
+    """How long it took, and what was out of the ordinary before it."""
+    if spike.length == 1:
+        return "the next batch was as usual, so it was that batch, not the weights"
+    before = [ratio for seen, ratio in case.typical_ratios() if step - 2 <= seen <= step]
+    usual = [ratio for seen, ratio in case.typical_ratios() if seen < step - 2]
+    told = f"it took {spike.length} steps to come back, so a step had thrown the weights off"
+    if before and usual and max(before) > 3 * np.median(usual):
+        return f"{told}: one just before it was {max(before) / np.median(usual):.0f} times as large as usual"
+    return told
+
+
+@diagnosis(
+    "UT704",
+    "stopped-improving",
+    message="since step {step} the loss stands at {last:.3g}, so the last {share:.0%} of the steps brought "
+    "{at_most:.2g} at most; {story}",
+    advice="{remedy}",
+    source="Robbins & Monro 1951 on steps that must shrink; the loss over twentieths of the run, and the change of the "
+    "weights times the gradient, which is what the loss falls by to first order",
+)
+def stopped_improving(case: Case) -> Found:
+    """A loss that fell, and has come to a stand long before the end.
+
+    ## What it means
+    That it stands is said only where a further fall of more than a twentieth of what is left can be ruled out. Why
+    it stands is told by what the steps promised, the gradient of a batch times the change of the weights. Where they
+    promised much and nothing came, what a step gains on its own batch is lost on the others (the noise floor), or it
+    jumps across the way down (steps too large). Where they promised nothing because the rate had become tiny, steps
+    are too small. Where they promised nothing at the old rate, the gradient has run out: a minimum, a saddle or a
+    plateau.
+
+    ## When it is harmless
+    When what was to be learned has been learned. Then the rest of the run was paid for nothing, and that is all.
+
+    ## What to do
+    `undertow.standstill(model, loss_fn, batches, optimizer)` tells these apart for sure, by trying what would help.
+    """
+    seen = case.course()
+    stands = standing(seen.values) if seen is not None else None
+    if seen is None or stands is None or not case.learned:
+        return
+    step = int(seen.steps[stands.start])
+    why = _why(case, stands, step)
+    yield {
+        "share": 1 - stands.start / len(seen.values),
+        "last": stands.level,
+        "step": step,
+        "at_most": stands.most,
+        "why": why,
+        "onset": "later",
+        "story": STANDS[why],
+        "remedy": REMEDIES[why],
+        "harm": 0.1,
+    }
+
+
+STANDS = {
+    "noise": "its steps still promise to bring it down, each on its own batch, and nothing of that comes: "
+    "it stands on the noise floor, or jumps across the way down",
+    "small": "the learning rate had become too small to bring it further",
+    "spent": "the gradient has run out: it is a minimum, a saddle or a plateau",
+    "": "too few steps were observed to say why",
+}
+
+REMEDIES = {
+    "noise": "Lower the rate from there on, enlarge the batch, or average the weights; or stop earlier.",
+    "small": "Let the schedule end later, or stop earlier.",
+    "spent": "Stop earlier; or let undertow.standstill say whether it is a minimum, and what leads on if not.",
+    "": "Stop earlier; or let undertow.standstill say why.",
+}
+
+SHRUNK = 0.01
+"""Of the rate in force while the loss fell: below this share, the rate explains that it stands."""
+
+
+def _why(case: Case, stands: Standing, step: int) -> str:
+    late = [(u.step, _promised(u), float(np.nanmax(u.rate))) for u in case.finite_updates if u.step >= step]
+    early = [float(np.nanmax(u.rate)) for u in case.finite_updates if u.step < step]
+    if len(late) < 3 or not early:
+        return ""
+    promised = float(np.median([fall for _, fall, _ in late])) * (case.outcome.steps - step)
+    if promised > NOT_KEPT * stands.most:
+        return "noise"
+    return "small" if np.median([rate for *_, rate in late]) < SHRUNK * max(early) else "spent"
+
+
+NOT_KEPT = 5
+"""Times as much was promised as can have come."""
+
+
+def _promised(updates: Updates) -> float:
+    """By how much an observed step brought down the loss of its own batch, to first order."""
+    return float(np.nansum(updates.update * updates.gradient * np.cos(updates.angle)))

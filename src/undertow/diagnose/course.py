@@ -1,0 +1,124 @@
+"""The course of a loss: where it jumps and comes back, and since when it stands."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from undertow.diagnose.outcome import jitter
+
+__all__ = ["Spike", "Standing", "spikes", "standing"]
+
+Floats = NDArray[np.float64]
+
+WINDOW = 50
+"""Losses that a loss is held against: their median, and how they differ from one to the next."""
+
+JUMP = 10
+"""Standard deviations, from one loss to the next, above that median."""
+
+UNDONE = 0.25
+"""Of what the loss had fallen by till then: a jump that undoes less does not count."""
+
+
+BACK = 0.25
+"""Of the height of a jump: nearer to where it was than this, a loss is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """A jump of the loss that came back.
+
+    Attributes:
+        start: Number of the first loss of it.
+        length: How many losses until it was back.
+        base: The median before it.
+        peak: The highest loss of it.
+    """
+
+    start: int
+    length: int
+    base: float
+    peak: float
+
+
+def spikes(losses: Floats) -> list[Spike]:
+    """The jumps of a loss that came back to where it had been."""
+    if len(losses) <= WINDOW:
+        return []
+    before = sliding_window_view(losses[:-1], WINDOW)  # of each loss from number WINDOW on
+    bases, noise = np.median(before, axis=1), jitter(before)
+    first = float(np.median(losses[: WINDOW // 2]))
+    high = losses[WINDOW:] > bases + np.maximum(JUMP * noise, UNDONE * np.abs(first - bases))
+    found: list[Spike] = []
+    for place in np.flatnonzero(high):
+        start, base = int(place) + WINDOW, float(bases[place])
+        if found and start < found[-1].start + found[-1].length + WINDOW:
+            continue  # what it is held against has that jump in it
+        near = max(3 * noise[place], BACK * (losses[start] - base))
+        back = np.flatnonzero(losses[start:] <= base + near)
+        if not len(back):
+            break
+        length = int(back[0])
+        found.append(Spike(start, length, base, float(losses[start : start + length].max())))
+    return found
+
+
+PARTS = 20
+"""Into how many parts a course is divided."""
+
+LONG = 10
+"""Parts at the end that a loss must have stood for, to be said to stand."""
+
+FEWEST = 5 * PARTS
+"""Losses that are needed."""
+
+FURTHER = 0.05
+"""Of what was gained, and of what is left: a further fall of more than this, over as long, must be ruled out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A loss that fell and stands.
+
+    Attributes:
+        start: Number of the loss since which it stands.
+        level: Where it stands.
+        most: The most that it can have fallen by since.
+    """
+
+    start: int
+    level: float
+    most: float
+
+
+def standing(losses: Floats) -> Standing | None:
+    """Since when a loss has stood; `None` where it may still fall, or was never higher.
+
+    A line is fitted to the means of the last parts. Its error is by how far these lie off it, which holds for losses
+    that go together for a while as well, as long as that is shorter than a part.
+    """
+    size = len(losses) // PARTS
+    if len(losses) < FEWEST or not np.isfinite(losses).all():
+        return None
+    means = losses[len(losses) - size * PARTS :].reshape(PARTS, size).mean(1)
+    gained = float(losses[: max(3, size // 4)].mean() - means[-LONG:].mean())
+    for start in range(1, PARTS - LONG + 1):
+        fall, error = _fall(means[start:])
+        level = float(means[start:].mean())
+        if abs(fall) + 2 * error < FURTHER * min(gained, abs(level)):
+            return Standing(len(losses) - size * (PARTS - start), level, max(fall, 0.0) + 2 * error)
+    return None
+
+
+def _fall(means: Floats) -> tuple[float, float]:
+    """By how much the line through some means falls from the first to the last, and its standard error."""
+    places = np.arange(len(means)) - (len(means) - 1) / 2
+    slope = float(places @ means / (places @ places))
+    off = means - means.mean() - slope * places
+    error = math.sqrt(float(off @ off) / (len(means) - 2) / float(places @ places))
+    return -slope * (len(means) - 1), error * (len(means) - 1)
