@@ -99,28 +99,21 @@ def cotangents_of(node: Any, maps: Any) -> list[Tensor | None]:
     ]
 
 
-def last_places(node: Any, local: Local) -> float:
-    """How far our products are from PyTorch's, at most, in units in the last place of the largest that is added up."""
-    maps = entries(local)
-    cotangents = cotangents_of(node, maps)
-    expected, worst = vector_jacobian(node, cotangents), 0.0
-    for entry, ours, theirs in products(node, maps, cotangents, expected):
-        limits, (ours, theirs) = torch.finfo(theirs.dtype), (ours.double(), theirs.double())
-        finite = ours.isfinite() & theirs.isfinite()
-        size = max(largest(theirs[finite]), _uncancelled(entry, cotangents), limits.tiny)
-        worst = max(worst, largest((ours - theirs)[finite]) / (limits.eps * size))
-    return worst
-
-
 def products(
     node: Any, maps: Any, cotangents: list[Tensor | None], expected: Any
-) -> Iterator[tuple[tuple[LinearMap | None, ...], Tensor, Tensor]]:
-    """For each input that both send something to: its maps, our product and PyTorch's, which fit it."""
-    for (fn, slot), entry, theirs in zip(node.next_functions, maps, expected, strict=True):
-        parts = [m.pull(c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
-        if fn is not None and theirs is not None and parts:
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """For each input that both send something to: which it is, our product and PyTorch's, which fit it."""
+    for position, ((fn, slot), theirs) in enumerate(zip(node.next_functions, expected, strict=True)):
+        ours = pulled(maps[position], cotangents)
+        if fn is not None and theirs is not None and ours is not None:
             space = tuple(fn._input_metadata[slot].shape), fn._input_metadata[slot].dtype
-            yield entry, fitted(sum(parts[1:], start=parts[0]), *space), fitted(theirs, *space)
+            yield position, fitted(ours, *space), fitted(theirs, *space)
+
+
+def pulled(entry: Any, cotangents: list[Tensor | None]) -> Tensor | None:
+    """What the maps to one input bring back, one for each output."""
+    parts = [m.pull(c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
+    return sum(parts[1:], start=parts[0]) if parts else None
 
 
 def outputs(node: Any) -> int:
@@ -128,20 +121,18 @@ def outputs(node: Any) -> int:
 
 
 def _agree(edge: Any, expected: Tensor | None, entry: Any, cotangents: list[Tensor | None]) -> bool:
-    parts = [m.pull(c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
-    if expected is None or not parts:
-        return not parts and (expected is None or not expected.numel())
+    found = pulled(entry, cotangents)
+    if expected is None or found is None:
+        return found is None and (expected is None or not expected.numel())
     receiver = edge[0]._input_metadata[edge[1]]
     space = tuple(receiver.shape), receiver.dtype
-    return _close(
-        fitted(sum(parts[1:], start=parts[0]), *space), fitted(expected, *space), _uncancelled(entry, cotangents)
-    )
+    return _close(fitted(found, *space), fitted(expected, *space), _uncancelled(entry, cotangents))
 
 
 def _uncancelled(entry: Any, cotangents: list[Tensor | None]) -> float:
-    """The largest entry of the product as it would be if no two of its terms cancelled."""
+    """The largest entry of the product as it would be if nothing that is added up to compute it cancelled."""
     present = [(m, c) for m, c in zip(entry, cotangents, strict=False) if m is not None and c is not None]
-    return sum((largest(m.modulus().pull(c.abs())) for m, c in present), start=0.0)
+    return sum((largest(m.rounding().modulus.pull(c.abs())) for m, c in present), start=0.0)
 
 
 def _adjoint(single: LinearMap) -> bool:
@@ -151,7 +142,7 @@ def _adjoint(single: LinearMap) -> bool:
     if tuple(pushed.shape) != single.target or tuple(pulled.shape) != single.source:
         return False
     left, right = (pushed * w.conj()).sum(), (v * pulled.conj()).sum()
-    size = largest((single.modulus().push(v.abs()) * w.abs()).sum())
+    size = largest((single.rounding().modulus.push(v.abs()) * w.abs()).sum())
     return bool((left - right).abs() <= 1e-12 * size) or not torch.isfinite(left)
 
 

@@ -11,7 +11,20 @@ from torch import Tensor
 
 from undertow.engine.graph import Graph
 
-__all__ = ["IMAGE", "Kind", "M", "Sample", "as_it_is", "at", "entrywise", "integers", "of", "uniform"]
+__all__ = [
+    "IMAGE",
+    "Kind",
+    "M",
+    "Sample",
+    "as_it_is",
+    "at",
+    "channels_last",
+    "entrywise",
+    "integers",
+    "of",
+    "strided",
+    "uniform",
+]
 
 
 Kind = Callable[[Tensor], Tensor]
@@ -20,6 +33,20 @@ Kind = Callable[[Tensor], Tensor]
 
 def as_it_is(tensor: Tensor) -> Tensor:
     return tensor
+
+
+def strided(tensor: Tensor) -> Tensor:
+    """Every other entry of a larger one, its dimensions in reverse order in memory."""
+    if not tensor.ndim:
+        return tensor.expand(2)[0]
+    room = torch.empty(*tensor.shape[::-1], 2, dtype=tensor.dtype)[..., 1].permute(*reversed(range(tensor.ndim)))
+    return room.copy_(tensor)
+
+
+def channels_last(tensor: Tensor) -> Tensor:
+    """The channels next to each other in memory, of images and volumes."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    return tensor.contiguous(memory_format=formats.get(tensor.ndim, torch.contiguous_format))
 
 
 @dataclass(frozen=True)

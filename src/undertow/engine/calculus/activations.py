@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from undertow.engine.calculus.arithmetic import weighted
 from undertow.engine.calculus.kernels import entrywise as kernels
-from undertow.engine.calculus.node import input_shapes, output_shape, signed
+from undertow.engine.calculus.node import input_shapes, output_shape, signed, wide
 from undertow.engine.calculus.table import Local, derivative, elementwise, masked, pulled_by
 from undertow.engine.maps import Above, Diagonal, LinearMap, Mask, Scale, Slice, Sum
 
@@ -53,19 +54,25 @@ def threshold(node: Any) -> Local:
 def _gelu(x: Tensor) -> Tensor:
     """Φ(x) + x φ(x), with the standard normal distribution and density."""
     density = (x * x).mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
-    return (x * math.sqrt(0.5)).erf_().add_(1).mul_(0.5).addcmul_(x, density)
+    return (x * -math.sqrt(0.5)).erfc_().mul_(0.5).addcmul_(x, density)
 
 
 def _tanh_gelu(x: Tensor) -> Tensor:
     """The slope of x/2 (1 + tanh u) with u = √(2/π) (x + 0.044715 x³)."""
     root = math.sqrt(2 / math.pi)
     t = torch.tanh(root * (x + 0.044715 * x**3))
-    return (1 + t) / 2 + x / 2 * (1 - t**2) * root * (1 + 3 * 0.044715 * x**2)
+    return (1 + t) / 2 + x / 2 * (1 + t) * (1 - t) * root * (1 + 3 * 0.044715 * x**2)
+
+
+def _in_wide(slope: Callable[[Tensor], Tensor], node: Any) -> Tensor:
+    """A slope that is a difference of terms, which are computed in float32 at least, as PyTorch's kernels do."""
+    x = node._saved_self
+    return slope(x.to(wide(node))).to(x.dtype)
 
 
 elementwise(
     "GeluBackward0",
-    lambda node: (_tanh_gelu if node._saved_approximate == "tanh" else _gelu)(node._saved_self),
+    lambda node: _in_wide(_tanh_gelu if node._saved_approximate == "tanh" else _gelu, node),
     kernels.gelu,
 )
 
@@ -84,9 +91,9 @@ def _hardswish(x: Tensor) -> Tensor:
     return torch.where(x <= -3, 0, torch.where(x < 3, x / 3 + 0.5, 1)).to(x.dtype)
 
 
-elementwise("SiluBackward0", lambda node: _silu(node._saved_self), kernels.silu)
-elementwise("MishBackward0", lambda node: _mish(node._saved_self), kernels.mish)
-elementwise("HardswishBackward0", lambda node: _hardswish(node._saved_self), kernels.hardswish)
+elementwise("SiluBackward0", lambda node: _in_wide(_silu, node), kernels.silu)
+elementwise("MishBackward0", lambda node: _in_wide(_mish, node), kernels.mish)
+elementwise("HardswishBackward0", lambda node: _in_wide(_hardswish, node), kernels.hardswish)
 
 
 @derivative("HardsigmoidBackward0")
@@ -117,7 +124,7 @@ elementwise("LeakyReluBackward1", lambda node: _leaky(node._saved_result, node._
 elementwise("CeluBackward0", lambda node: _elu(node._saved_self, node._saved_alpha, 1, 1 / node._saved_alpha))
 elementwise(
     "SoftplusBackward0",
-    lambda node: _softplus(node._saved_self, node._saved_beta, node._saved_threshold),
+    lambda node: _in_wide(lambda x: _softplus(x, node._saved_beta, node._saved_threshold), node),
     kernels.softplus,
 )
 elementwise(

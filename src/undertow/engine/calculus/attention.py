@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.calculus import kernels
+from undertow.engine.calculus.node import wide
 from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import (
     Expand,
@@ -34,7 +35,8 @@ def attention(node: Any) -> Local | None:
     q, shared = node._saved_query, _shared(tuple(node._saved_query.shape), tuple(node._saved_key.shape))
     k, v = shared(node._saved_key), shared(node._saved_value)
     scale = 1 / math.sqrt(q.shape[-1]) if node._saved_scale is None else node._saved_scale
-    p = _weights(scale * (q @ k.mT), node._saved_attn_mask, node._saved_is_causal)
+    scores = scale * (q.to(wide(node)) @ k.mT.to(wide(node)))  # as PyTorch's kernel does, in float32 at least
+    p = _weights(scores, node._saved_attn_mask, node._saved_is_causal).to(q.dtype)
     rows, columns = p.shape[-2:]
     by_scores = RightMultiply(v, rows) @ Softmax(p, p.ndim - 1) @ Scale(scale, tuple(p.shape))
     flipped = Permute(tuple(k.shape), (*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))

@@ -44,7 +44,8 @@ elementwise("FrexpBackward0", lambda node: torch.exp2(-node._saved_exponent.to(n
 elementwise("ErfBackward0", lambda node: 2 / math.sqrt(math.pi) * (-(node._saved_self**2)).exp())
 elementwise("ErfcBackward0", lambda node: -2 / math.sqrt(math.pi) * (-(node._saved_self**2)).exp())
 
-elementwise("TanhBackward0", lambda node: 1 - node._saved_result**2, kernels.tanh)
+# 1 - y², so written that no digits are lost near y = ±1
+elementwise("TanhBackward0", lambda node: (1 + node._saved_result) * (1 - node._saved_result), kernels.tanh)
 elementwise("SigmoidBackward0", lambda node: node._saved_result * (1 - node._saved_result), kernels.sigmoid)
 
 # At a kink every rule takes the side that PyTorch takes.
