@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from undertow.observe import Sampler
 from undertow.observe.sampler import CREDIT
 
 
-def simulate(sampler: Sampler, steps: int, step: float, cost: float) -> tuple[float, list[int]]:
+def simulate(sampler: Sampler, steps: int, step: float, cost: float, between: float = 0) -> tuple[float, list[int]]:
     """Seconds that observing took in all, and the steps that were observed, on a clock that is made up."""
     elapsed = spent = 0.0
     seen = []
     for number in range(steps):
-        if sampler.wants(number, elapsed):
+        spent += between
+        elapsed += between
+        if sampler.wants(number, elapsed, spent):
             sampler.observed(number, cost)
             spent += cost
             elapsed += cost
@@ -28,6 +32,18 @@ def test_the_share_of_time_holds(budget: float, cost: float) -> None:
     spent, seen = simulate(Sampler(budget), 20_000, 0.01, cost)
     assert spent <= budget * 20_000 * 0.01 * 1.02 + CREDIT + 3 * cost
     assert len(seen) >= 3
+
+
+@pytest.mark.parametrize("steps", [1_000, 10_000])
+def test_what_runs_at_every_step_is_counted_and_the_credit_is_paid_back(steps: int) -> None:
+    spent, _ = simulate(Sampler(), steps, 0.01, 0.003, between=0.00003)
+    assert spent <= math.hypot(CREDIT, 0.01 * steps * 0.01) * 1.02 + 3 * 0.003
+    assert spent <= 0.015 * steps * 0.01
+
+
+def test_samples_go_on_where_what_runs_at_every_step_uses_up_the_budget() -> None:
+    _, seen = simulate(Sampler(), 20_000, 0.001, 0.001, between=0.00003)
+    assert seen[-1] > 19_000
 
 
 def test_samples_go_on_to_the_end_of_a_long_run() -> None:

@@ -34,7 +34,7 @@ def test_ten_thousand_steps_of_two_hundred_modules_fit_into_20_megabytes(tmp_pat
     writer.begin()
     for step in range(10_000):
         writer.losses([(step, 0, float(random.random()), step * 0.05)])
-        if sampler.wants(step, step * 0.05):
+        if sampler.wants(step, step * 0.05, 0.0):
             sampler.observed(step, 0.001)
             sizes = dict(enumerate(random.lognormal(size=plan.keys)))
             activations = probed if step % 4 == 0 else []

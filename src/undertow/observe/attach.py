@@ -134,7 +134,10 @@ def refuse_a_second() -> None:
 def compiler_in_use() -> bool:
     """Whether anything has been handed to `torch.compile` so far, called or not."""
     dynamo = sys.modules.get("torch._dynamo.eval_frame")
-    return dynamo is not None and any(type(thing) is dynamo.OptimizeContext for thing in gc.get_objects())
+    # Going through all objects there are takes long, and mostly no compiler's backend was ever asked for.
+    if dynamo is None or not any(getattr(dynamo, "cached_backends", {0: True}).values()):
+        return False
+    return any(type(thing) is dynamo.OptimizeContext for thing in gc.get_objects())
 
 
 def stands_for_others(output: Any) -> bool:

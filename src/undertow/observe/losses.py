@@ -63,11 +63,17 @@ class Losses:
             return 0.0
         loss = float(output.item()) / float(scale)
         self.rows.append((step, site, loss, seconds))
-        self.spiked = len(self._recent) > 5 and abs(loss) > SPIKE * statistics.median(map(abs, self._recent))
+        self.spiked = self._stands_out(loss)
         self._recent.append(loss)
         if math.isfinite(loss):
             self.sound = step
         return loss
+
+    def _stands_out(self, loss: float) -> bool:
+        recent, size = self._recent, abs(loss)
+        if len(recent) <= 5 or size <= SPIKE * abs(min(recent, key=abs)):
+            return False
+        return size > SPIKE * statistics.median(map(abs, recent))
 
     def fetch(self) -> None:
         """Bring the losses on other devices to the host."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["Sampler"]
 
 CREDIT = 0.05
-"""Seconds that observing may cost before any have been earned: early steps tell the most."""
+"""Seconds that observing may cost before any have been earned: early steps tell the most. It is paid back."""
+
+OWN = 0.5
+"""The part of the budget that samples keep where what runs at every step would use up more than the rest."""
 
 DENSEST = 0.01
 """Samples are at least this share of the steps made so far apart, so that a store stays small."""
@@ -31,34 +36,41 @@ class Sampler:
         self.budget = budget
         self.every = every
         self.focus = focus
-        self.spent = 0.0
+        self._first = 0.0
+        self._samples = 0.0
         self._dearest = 0.0
-        self._credit = CREDIT
         self._last = -1
         self._urgent = 0
 
-    def wants(self, step: int, elapsed: float) -> bool:
-        """Whether to observe a step that is about to begin, `elapsed` seconds into the training."""
+    def wants(self, step: int, elapsed: float, spent: float) -> bool:
+        """Whether to observe a step that is about to begin.
+
+        Args:
+            step: Its number.
+            elapsed: Seconds into the training.
+            spent: Seconds of these that observing has cost, in samples and between them.
+        """
         if step in self.focus:
             return True
         if self.every is not None:
             return step % self.every == 0
         if step < 2:
             return True
-        expected = self.spent + self._dearest
-        if expected > self._credit + self.budget * elapsed:
+        earned = self.budget * elapsed
+        between = max(0.0, spent - self._first - self._samples)
+        expected = self._samples + self._dearest + min(between, (1 - OWN) * earned)
+        if expected > math.hypot(CREDIT, earned):
             return False
-        apart = DENSEST if expected <= self.budget * elapsed else ON_CREDIT
+        apart = DENSEST if expected <= earned else ON_CREDIT
         return self._urgent > 0 or step - self._last >= max(1, int(step * apart))
 
     def observed(self, step: int, cost: float) -> None:
-        """A step was observed, for so many seconds. What the first costs, it costs once: it earns its own credit."""
-        if not self.spent:
-            self._credit += cost
-            self.spent, self._last = cost, step
-            return
-        self.spent += cost
-        self._dearest = 0.7 * self._dearest + 0.3 * cost if self._dearest else cost
+        """A step was observed, for so many seconds. What the first costs, it costs once, and is not counted."""
+        if self._last < 0:
+            self._first = cost
+        else:
+            self._samples += cost
+            self._dearest = 0.7 * self._dearest + 0.3 * cost if self._dearest else cost
         self._last = step
         self._urgent = max(0, self._urgent - 1)
 

@@ -6,10 +6,8 @@ import gc
 import math
 import os
 import sqlite3
-import statistics
 import traceback
 import weakref
-from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
@@ -28,6 +26,7 @@ from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 from undertow.observe.ledger import Entry, Ledger
 from undertow.observe.losses import Losses
+from undertow.observe.pace import Pace
 from undertow.observe.roster import Roster
 from undertow.observe.sample import Held, Sample
 from undertow.observe.sampler import Sampler
@@ -66,14 +65,14 @@ class Session:
         self._catalogue = Catalogue(self._roster, self._guard)
         self._ledger = Ledger(self._catalogue, writer)
         self._attachment = Attachment(self)
-        self._began = perf_counter()
+        self._began = self._flushed = 0.0
         self._sample: Sample | None = None
         self._held: Held = {}
         self._compiled = False
         self._sites: dict[str, int] = {}
         self._losses = Losses()
-        self._flushed = self._step_began = self._began
-        self._durations: deque[float] = deque(maxlen=50)
+        self._flushed = self._began
+        self._pace = Pace()
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
@@ -88,6 +87,7 @@ class Session:
     # from start to finish
 
     def start(self) -> None:
+        self._began = self._flushed = perf_counter()
         try:
             threads = torch.get_num_threads()
             self._writer.meta(state="running", pid=os.getpid(), torch=torch.__version__, threads=threads)
@@ -98,6 +98,7 @@ class Session:
         self._attachment.install()
         if compiler_in_use():
             self.compile_called()
+        self._guard.spent += perf_counter() - self._began
         self._begin_step()
 
     def finish(self, state: str, exception: BaseException | None = None, signal: str = "") -> None:
@@ -113,18 +114,11 @@ class Session:
                 self._writer.event(Event(self.step, "exception", _told(exception)))
             if signal:
                 self._writer.event(Event(self.step, "interrupted", {"signal": signal}))
-            self._writer.meta(state=state, **self._figures())
+            seconds = perf_counter() - self._began
+            figures = {"seconds": seconds, "observing": self._guard.spent, "compiled": self._compiled}
+            self._writer.meta(state=state, steps=self.step, passes=self.passes, **figures)
         except sqlite3.Error as error:
             self._lose(error)
-
-    def _figures(self) -> dict[str, Any]:
-        return {
-            "steps": self.step,
-            "passes": self.passes,
-            "seconds": perf_counter() - self._began,
-            "observing": self._guard.spent,
-            "compiled": self._compiled,
-        }
 
     def told(self) -> str:
         """How the training stands, in a few words."""
@@ -162,6 +156,8 @@ class Session:
             self._guard(self._sample.pass_ended, completed)
 
     def step_begins(self, optimizer: Optimizer) -> None:
+        if self._sample is None and self._leader is not None:
+            return
         if self._only is None or optimizer is self._only:
             self._guard(self._step_begins, optimizer)
 
@@ -214,8 +210,7 @@ class Session:
         return self._by_hand
 
     def _step_begins(self, optimizer: Optimizer) -> None:
-        if self._sample is not None or self._leader is None:
-            self._roster.meet_optimizer(optimizer)
+        self._roster.meet_optimizer(optimizer)
         if self._sample is not None:
             self._sample.step_begins(optimizer)
 
@@ -234,7 +229,7 @@ class Session:
         if self._sample is not None:
             self._end_sample(broken_off=False)
         elif self.step:
-            self._durations.append(now - self._step_began)
+            self._pace.step_ended(now)
         if now - self._flushed > FLUSH_SECONDS:
             self._flush()
         self.step += 1
@@ -243,8 +238,9 @@ class Session:
         self._begin_step()
 
     def _begin_step(self) -> None:
-        self._step_began = now = perf_counter()
-        if self._sampler.wants(self.step, now - self._began):
+        now = perf_counter()
+        self._pace.step_begins(now)
+        if self._sampler.wants(self.step, now - self._began, self._guard.spent):
             parts = self._catalogue, self._ledger
             self._sample = Sample(*parts, naming=not self._compiled, before=self._guard.spent, held=self._held)
         self._held = {}
@@ -258,10 +254,12 @@ class Session:
         self._held = sample.held
         self._losses.fetch()
         self._seen += 1
-        cost = self._guard.spent - sample.before + perf_counter() - began
-        if self._durations:
-            cost = max(cost, perf_counter() - self._step_began - statistics.median(self._durations))
-        self._sampler.observed(self.step, cost)
+        now = perf_counter()
+        now = perf_counter()
+        cost = self._guard.spent - sample.before + now - began
+        beyond = self._pace.beyond(now, cost)
+        self._guard.spent += beyond
+        self._sampler.observed(self.step, cost + beyond)
 
     def _flush(self, names: bool = False) -> None:
         self._writer.begin()
