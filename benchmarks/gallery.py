@@ -1,12 +1,14 @@
-"""How often the verdict is right, over every training of the gallery: `python -m benchmarks.gallery`.
+"""How often the verdict is right, over every training of the gallery: `python -m benchmarks.gallery [PART ...]`.
 
-Runs each as `undertow run` would see it, at the default budget, and keeps what came out in gallery.json. The tables of
+Runs each, or each of the parts named, as `undertow run` would see it, at the default budget, and keeps what came out in
+gallery.json. The tables of
 gallery.md are made of that, and by `make docs` the end of each page of docs/diagnoses.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +20,14 @@ from scipy.stats import binomtest
 RESULTS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- What follows is written by benchmarks/gallery.py. -->"
-HALVES = {"build": ("build",), "judge": ("judge", "unseen")}
-"""Parts of the gallery: what rules were built on, and what they are judged by."""
+HALVES = {"held": ("held",), "judge": ("judge", "unseen"), "build": ("build",)}
+"""Parts: by somebody who had not read the rules, what rules are judged by, and what they were built on."""
+
+TITLES = {
+    "held": "The part that was written without the rules",
+    "judge": "The half to judge by",
+    "build": "The half the rules were built on",
+}
 
 Record = dict[str, Any]
 
@@ -37,15 +45,18 @@ def share(found: int, runs: int) -> str:
     return f"{found} of {runs} ({100 * low:.0f} to {100 * high:.0f} %)"
 
 
-def measure() -> Iterator[Record]:
-    from tests.gallery.judge import observed
+def measure(parts: Sequence[str]) -> Iterator[Record]:
+    from tests.gallery.judge import line, observed
     from tests.gallery.table import load
 
     for case in load().values():
+        if parts and case.split not in parts:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
             review = observed(case, Path(folder) / "run")
             seconds = time.perf_counter() - started
+        print(line(case, review, seconds), flush=True)
         cause = review.cause
         modules = (case.module,) if isinstance(case.module, str) else case.module
         yield {
@@ -91,7 +102,7 @@ def tables() -> Iterator[str]:
     from undertow.diagnose import review  # noqa: F401  (it fills the table)
     from undertow.diagnose.table import DIAGNOSES, FAMILIES
 
-    for half, words in (("judge", "The half to judge by"), ("build", "The half the rules were built on")):
+    for half, words in TITLES.items():
         kept = records(half)
         sick, well = [r for r in kept if r["planted"]], [r for r in kept if not r["planted"]]
         alarms = [r for r in well if r["verdict"] == "sick"]
@@ -121,14 +132,15 @@ def _missed(sick: Iterable[Record], alarms: Iterable[Record]) -> Iterator[str]:
     yield f"Healthy runs accused: {', '.join(false) or 'none'}.\n"
 
 
-def main() -> None:
+def main(*parts: str) -> None:
     import torch
 
     torch.set_num_threads(1)
-    RESULTS.write_text("[\n" + ",\n".join(map(json.dumps, measure())) + "\n]\n")
+    others = [r for r in json.loads(RESULTS.read_text()) if parts and r["split"] not in parts]
+    RESULTS.write_text("[\n" + ",\n".join(map(json.dumps, [*others, *measure(parts)])) + "\n]\n")
     head = PAGE.read_text().partition(MARK)[0]
     PAGE.write_text(f"{head}{MARK}\n\n" + "\n".join(tables()).rstrip() + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

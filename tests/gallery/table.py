@@ -57,17 +57,44 @@ TOPICS = (
     "unseen_healthy_sequences",
     "unseen_healthy_unusual",
     "unseen_healthy_more",
+    "held_sick_signal",
+    "held_sick_blown",
+    "held_sick_cut",
+    "held_sick_left",
+    "held_sick_units",
+    "held_sick_modes",
+    "held_sick_rates",
+    "held_sick_updates",
+    "held_sick_loss",
+    "held_sick_targets",
+    "held_sick_data",
+    "held_sick_order",
+    "held_sick_numerics",
+    "held_healthy_tabular",
+    "held_healthy_noise",
+    "held_healthy_optimizers",
+    "held_healthy_images",
+    "held_healthy_transfer",
+    "held_healthy_sequences",
+    "held_healthy_attention",
+    "held_healthy_generative",
+    "held_healthy_pairs",
+    "held_healthy_unusual",
 )
-SPLITS = ("build", "judge", "unseen")
+SPLITS = ("build", "judge", "unseen", "held")
 MARKER = "# <- fault"
 
 Train = Callable[[], dict[str, float]]
 Modules = str | tuple[str, ...] | None
+Edits = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One training. `code` is None for a healthy one; `module` names one module at fault or several acceptable."""
+    """One training. `code` is None for a healthy one; `module` names one module at fault or several acceptable.
+
+    `cured` holds what to replace in the source, and by what, to be rid of the fault.
+    """
 
     name: str
     train: Train
@@ -76,14 +103,17 @@ class Case:
     split: str
     note: str
     line: int | None
+    cured: Edits = ()
 
 
 CASES: dict[str, Case] = {}
 
 
-def sick(code: str, *, split: str, module: Modules = None, note: str = "") -> Callable[[Train], Train]:
+def sick(
+    code: str, *, split: str, module: Modules = None, note: str = "", cured: Edits = ()
+) -> Callable[[Train], Train]:
     """Register a training that shows the fault `code`."""
-    return lambda train: register(train, code, module, split, note)
+    return lambda train: register(train, code, module, split, note, cured)
 
 
 def healthy(*, split: str, odd: str = "") -> Callable[[Train], Train]:
@@ -91,13 +121,13 @@ def healthy(*, split: str, odd: str = "") -> Callable[[Train], Train]:
     return lambda train: register(train, None, None, split, odd)
 
 
-def register(train: Train, code: str | None, module: Modules, split: str, note: str) -> Train:
+def register(train: Train, code: str | None, module: Modules, split: str, note: str, cured: Edits = ()) -> Train:
     name = train.__name__
     if name in CASES:
         raise ValueError(f"the gallery has a case {name!r} already")
     if split not in SPLITS:
         raise ValueError(f"case {name!r} has split {split!r}, which is none of {SPLITS}")
-    CASES[name] = Case(name, train, code, module, split, note, marked_line(train))
+    CASES[name] = Case(name, train, code, module, split, note, marked_line(train), cured)
     return train
 
 
