@@ -7,6 +7,7 @@ UndertowError
 ├── MissingRuleError        an algebra needs a local derivative that nobody stated
 ├── ExamplesMixError        the examples of a batch cannot be told apart
 ├── SpaceError              a vector does not fit the operator it is multiplied with
+├── DerivationError         a backward pass that was written out cannot be run so
 ├── RegistryError           a table was written twice, or with a wrong key
 ├── StoreError              a run's folder is not one, is damaged, or cannot be written
 ├── CurvatureError          an operator has no spectrum, or none that can be found
@@ -53,6 +54,10 @@ class ExamplesMixError(UndertowError):
 
 class SpaceError(UndertowError, ValueError):
     """A tangent or cotangent does not fit the operator it is multiplied with, or two operators each other."""
+
+
+class DerivationError(UndertowError):
+    """A backward pass that was written out is no program any more, or not that of the example it is given."""
 
 
 class RegistryError(UndertowError):

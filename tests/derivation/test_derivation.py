@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from tests.samples import SAMPLES
 from undertow.derivation.derivation import written
 from undertow.derivation.scopes import Scopes
 from undertow.derivation.values import Values
-from undertow.errors import GraphError, MissingRuleError
+from undertow.errors import DerivationError, GraphError, MissingRuleError
 
 
 class Mlp(nn.Module):
@@ -108,7 +110,7 @@ def test_the_source_runs_by_itself_and_gives_the_gradients_of_pytorch(name, mode
     assert [*gradients] == [parameter for parameter, _ in model.named_parameters()]
     for parameter, tensor in model.named_parameters():
         torch.testing.assert_close(gradients[parameter], tensor.grad, rtol=1e-6, atol=1e-12)
-        assert torch.equal(derived.run()[parameter], gradients[parameter])
+        assert torch.equal(derived()[parameter], gradients[parameter])
 
 
 def gradients_of(loss, names):
@@ -181,17 +183,62 @@ def test_the_model_is_left_as_it_was():
 
 def test_an_edited_source_gives_what_it_says():
     derived = undertow.derive(*built("multilayer perceptron"))
-    edited = derived.source.replace("d_fc1 = ", "d_fc1 = 0 * ")
-    assert edited != derived.source
-    gradients = alone(edited, derived.parameters, derived.saved)
+    edited = derived.edited(derived.source.replace("d_fc1 = ", "d_fc1 = 0 * "))
+    gradients = edited()
     assert not gradients["fc1.weight"].any()
-    assert torch.equal(gradients["fc2.weight"], derived.run()["fc2.weight"])
+    assert torch.equal(gradients["fc2.weight"], derived()["fc2.weight"])
+    assert derived()["fc1.weight"].any()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_called_with_another_batch_it_gives_the_gradients_there_with_the_parameters_of_now(name):
+    model, loss_fn, example = built(name)
+    derived = undertow.derive(model, loss_fn, example)
+    changed = {id(tensor): tensor.roll(1, -1) for tensor in example}
+    other = [changed[id(tensor)] for tensor in example]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.1)
+    gradients = derived(*other)
+    loss_fn(model(other[0]), *other[1:]).backward()
+    for parameter, tensor in model.named_parameters():
+        torch.testing.assert_close(gradients[parameter], tensor.grad, rtol=1e-6, atol=1e-12)
+
+
+def test_called_with_a_batch_of_another_shape_it_says_where_the_source_would_differ():
+    model, loss_fn, (inputs, targets) = built("multilayer perceptron")
+    derived = undertow.derive(model, loss_fn, (inputs, targets))
+    with pytest.raises(DerivationError, match=r"Line \d+ is .*# 2×.* and was .*# 5×.*\n  A source holds"):
+        derived(inputs[:2], targets[:2])
+
+
+def test_saved_it_runs_as_a_script_and_is_taken_up_again(tmp_path):
+    derived = undertow.derive(*built("residual"))
+    path = derived.save(tmp_path / "backward.py")
+    ran = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True, cwd=tmp_path)
+    told = {line.split()[1]: float(line.split()[0]) for line in ran.stdout.splitlines()}
+    assert told == {name: pytest.approx(float(g.norm()), rel=1e-4) for name, g in derived().items()}
+    path.write_text(path.read_text().replace("d_into = d_add + d_into_via_fc", "d_into = d_add"))
+    again = derived.edited(path)
+    assert not torch.equal(again()["into.weight"], derived()["into.weight"])
+    assert again.save(path).read_text() == again.source
+
+
+def test_it_is_saved_to_a_python_file_only(tmp_path):
+    with pytest.raises(DerivationError, match=r"ends in \.py"):
+        undertow.derive(*built("residual")).save(tmp_path / "backward.txt")
+
+
+@pytest.mark.parametrize(("text", "said"), [("def backward(:", "not Python"), ("import torch", "defines no backward")])
+def test_what_is_no_backward_pass_is_refused(text, said):
+    with pytest.raises(DerivationError, match=said):
+        undertow.derive(*built("residual")).edited(text)
 
 
 def test_frozen_parameters_have_no_gradient_in_it():
     model, loss_fn, example = built("multilayer perceptron")
     model.fc1.requires_grad_(requires_grad=False)
-    assert [*undertow.derive(model, loss_fn, example).run()] == ["fc2.weight", "fc2.bias"]
+    assert [*undertow.derive(model, loss_fn, example)()] == ["fc2.weight", "fc2.bias"]
 
 
 def test_an_operation_without_a_rule_is_named_with_its_module():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,34 +21,102 @@ from undertow.derivation.values import Source, Values
 from undertow.derivation.writing import body
 from undertow.engine.graph import Graph
 from undertow.engine.outset import refuse_second_pass
-from undertow.errors import GraphError
+from undertow.errors import DerivationError, GraphError
 
 __all__ = ["Derivation", "derive"]
 
 INDENT = "    "
 
 
+MAIN = """
+
+if __name__ == "__main__":
+    given = torch.load(__file__.removesuffix(".py") + ".pt")
+    for name, gradient in backward(**given).items():
+        print(f"{gradient.norm():12.6g}  {name}")
+"""
+"""What makes a script of the source."""
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a backward pass was derived from, and the source as it was derived."""
+
+    model: nn.Module
+    loss_fn: Callable[..., Tensor]
+    source: str
+
+    def of(self, example: Sequence[Any]) -> Derivation:
+        """What the same source reads of another example."""
+        again = derive(self.model, self.loss_fn, example)
+        if again.source != self.source:
+            raise DerivationError(
+                "the backward pass of this example is not the one that was derived\n"
+                f"  {_first_difference(self.source, again.source)}\n"
+                "  A source holds for the shapes, the mode and the branches of its example. Derive it again for this."
+            )
+        return again
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Derivation:
-    """The backward pass of a model, written out. Printed, it is its source.
+    """The backward pass of a model, written out. Printed, it is its source; called, it gives the gradients.
 
     Attributes:
         source: A Python module that imports torch alone and defines `backward(parameters, saved)`, which answers
             with the gradient of the loss by parameter name.
         parameters: The parameters that it reads, by name.
         saved: What it reads of the forward pass: inputs, outputs of modules by path, and what operations saved.
+        origin: The model and the loss that it is the backward pass of.
     """
 
     source: str
     parameters: Mapping[str, Tensor]
     saved: Mapping[str, Tensor]
+    origin: Origin = field(repr=False)
 
-    def run(self) -> dict[str, Tensor]:
-        """The gradients at the example, by parameter name, had by running the source."""
-        namespace: dict[str, Any] = {}
-        exec(compile(self.source, "<undertow.derive>", "exec"), namespace)
-        gradients: dict[str, Tensor] = namespace["backward"](self.parameters, self.saved)
+    def __call__(self, *example: Any) -> dict[str, Tensor]:
+        """The gradients by parameter name, had by running the source.
+
+        Args:
+            example: Another batch, as the model and `loss_fn` take it: its forward pass is run anew, with the
+                parameters that the model has now, and what the source reads is kept of it. The model's buffers are left
+                as they were. Without one, the example that it was derived from, as it was then.
+
+        Raises:
+            DerivationError: The source is no program that defines `backward`; or the backward pass of this example is
+                another one, because of its shapes, the model's mode or a branch that it takes.
+        """
+        given = self.origin.of(example) if example else self
+        gradients: dict[str, Tensor] = _defined(self.source)(given.parameters, given.saved)
         return gradients
+
+    def edited(self, source: str | Path) -> Derivation:
+        """The same with another text, or the text of a file, in place of its source.
+
+        Raises:
+            DerivationError: It is no program that defines `backward`.
+        """
+        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+        _defined(text)
+        return replace(self, source=text)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the source to a file, and what it reads to a file beside it, ending in `.pt`.
+
+        The file runs as a script, without Undertow, and prints the norm of each gradient.
+
+        Raises:
+            DerivationError: The file is not called `….py`.
+        """
+        to = Path(path)
+        if to.suffix != ".py":
+            raise DerivationError(
+                f"a derivation is saved to a Python file, not to {to}\n  Give a name that ends in .py."
+            )
+        torch.save({"parameters": dict(self.parameters), "saved": dict(self.saved)}, to.with_suffix(".pt"))
+        to.write_text(self.source + ("" if MAIN in self.source else MAIN), encoding="utf-8")
+        return to
 
     def __str__(self) -> str:
         return self.source
@@ -79,7 +150,27 @@ def derive(model: nn.Module, loss_fn: Callable[..., Tensor], example: Tensor | S
     loss = _run(model, loss_fn, inputs, rest, scopes, values)
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     source = written(loss, names, scopes, values, type(model).__name__)
-    return Derivation(source, values.table("parameters"), values.table("saved"))
+    origin = Origin(model, loss_fn, source)
+    return Derivation(source, values.table("parameters"), values.table("saved"), origin)
+
+
+def _defined(source: str) -> Callable[..., dict[str, Tensor]]:
+    """The function `backward` of a source."""
+    namespace: dict[str, Any] = {"__name__": "undertow.derived"}
+    try:
+        exec(compile(source, "<undertow.derive>", "exec"), namespace)
+    except SyntaxError as error:
+        raise DerivationError(f"the source is not Python: {error}\n  Nothing was run.") from error
+    if not callable(namespace.get("backward")):
+        raise DerivationError("the source defines no backward(parameters, saved)\n  Keep that function when editing.")
+    backward: Callable[..., dict[str, Tensor]] = namespace["backward"]
+    return backward
+
+
+def _first_difference(ours: str, theirs: str) -> str:
+    lines = zip_longest(ours.splitlines(), theirs.splitlines(), fillvalue="(nothing)")
+    number, (had, has) = next((n, pair) for n, pair in enumerate(lines, 1) if pair[0] != pair[1])
+    return f"Line {number} is {has.strip()!r}, and was {had.strip()!r}."
 
 
 def written(loss: Tensor, parameters: Mapping[Tensor, str], scopes: Scopes, values: Values, title: str) -> str:
