@@ -1,6 +1,7 @@
-"""How often is the reason right for which a training stands still? `python -m benchmarks.standstill`.
+"""How often is the reason right for which a training stands still? `python -m benchmarks.standstill [held] [built]`.
 
-Over trainings that stand still for a reason known by how they were made (tests/standstill/).
+Over trainings that stand still for a reason known by how they were made (tests/standstill/): those *held* out, made by
+somebody who had not read the search, and those by which it was *built*.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import statistics
+import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
+from scipy.stats import binomtest
 
 import tests.standstill
 import undertow
@@ -20,38 +25,69 @@ from tests.standstill.stalls import STALLS
 __all__: list[str] = []
 
 KINDS = ("minimum", "saddle", "plateau", "noise-floor", "step-too-small", "bouncing")
+GROUPS = {"held": "Held out", "built": "Looked at while the search was built"}
 
 
-def entered() -> None:
-    """Every stall there is."""
-    for module in pkgutil.iter_modules(tests.standstill.__path__):
-        if module.name.startswith("stalls_"):
-            importlib.import_module(f"tests.standstill.{module.name}")
+@dataclass(frozen=True)
+class Judged:
+    """What a stall was made to stand at, what it was taken for, and what that took."""
+
+    name: str
+    kind: str
+    answer: str
+    seconds: float
+
+
+def entered(group: str) -> list[str]:
+    """The stalls of a group, by name."""
+    held = [m.name for m in pkgutil.iter_modules(tests.standstill.__path__) if m.name.startswith("stalls_held_")]
+    built = [m.name for m in pkgutil.iter_modules(tests.standstill.__path__) if m.name.startswith("stalls_")]
+    for name in held if group == "held" else [name for name in built if name not in held]:
+        importlib.import_module(f"tests.standstill.{name}")
+    return list(STALLS)
+
+
+def judged(name: str) -> Judged:
+    kind, make = STALLS[name]
+    stall = make()
+    started = time.perf_counter()
+    answer = undertow.standstill(stall.model, stall.loss_fn, stall.batches, stall.optimizer)
+    return Judged(name, kind, answer.kind, time.perf_counter() - started)
+
+
+def share(right: int, of: int) -> str:
+    """So many right, with the 95 % interval (Wilson) in percent."""
+    low, high = binomtest(right, of).proportion_ci(method="wilson")
+    return f"{right} of {of} | {right / of:.0%} ({low:.0%} to {high:.0%})"
+
+
+def report(all_judged: Iterable[Judged]) -> None:
+    told = list(all_judged)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in told:
+        found[one.kind][one.answer] += 1
+    print("| made to stand at | " + " | ".join((*KINDS, "other")) + " | right | rate |")
+    print("|" + " --- |" * (len(KINDS) + 4))
+    for kind in KINDS:
+        counts = [found[kind][answer] for answer in KINDS]
+        row = (*counts, found[kind].total() - sum(counts), share(found[kind][kind], found[kind].total()))
+        print(f"| {kind} | " + " | ".join(map(str, row)) + " |")
+    right = share(sum(found[kind][kind] for kind in KINDS), len(told))
+    print("| all |" + " |" * (len(KINDS) + 1) + f" {right} |")
+    seconds = [one.seconds for one in told]
+    print(f"\nA median of {statistics.median(seconds):.1f} s each, {max(seconds):.0f} s at most.")
+    wrong = [f"`{one.name}` ({one.kind}: {one.answer})" for one in told if one.answer != one.kind]
+    print("\nWrong: " + (", ".join(wrong) or "none") + ".")
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    entered()
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    seconds, wrong = [], []
-    for name, (kind, make) in STALLS.items():
-        stall = make()
-        started = time.perf_counter()
-        answer = undertow.standstill(stall.model, stall.loss_fn, stall.batches, stall.optimizer)
-        seconds.append(time.perf_counter() - started)
-        found[kind][answer.kind] += 1
-        wrong += [] if answer.kind == kind else [f"`{name}` ({kind}: {answer.kind})"]
-    right = sum(found[kind][kind] for kind in KINDS)
-    print("| made to stand at | " + " | ".join((*KINDS, "other")) + " | right |")
-    print("|" + " --- |" * (len(KINDS) + 3))
-    for kind in KINDS:
-        counts = found[kind]
-        other = counts.total() - sum(counts[known] for known in KINDS)
-        row = (*(counts[known] for known in KINDS), other)
-        print(f"| {kind} | " + " | ".join(map(str, row)) + f" | {counts[kind]} of {counts.total()} |")
-    took = f"a median of {statistics.median(seconds):.1f} s each, {max(seconds):.0f} s at most"
-    print(f"\n{right} of {len(STALLS)} right; {took}.")
-    print("\nWrong: " + (", ".join(wrong) or "none") + ".")
+    known: set[str] = set()
+    for group in sys.argv[1:] or GROUPS:
+        names = [name for name in entered(group) if name not in known]
+        known.update(names)
+        print(f"\n## {GROUPS[group]}\n")
+        report(map(judged, names))
 
 
 if __name__ == "__main__":
