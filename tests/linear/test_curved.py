@@ -180,3 +180,11 @@ def test_directions_that_do_not_fit_are_refused():
 def test_a_loss_that_is_linear_in_an_input_has_zero_curvature_there():
     a, b = (torch.randn(3, requires_grad=True, dtype=torch.float64) for _ in range(2))
     assert not undertow.hessian((a + b * 2).sum(), [a, b]).matrix().any()
+
+
+def test_a_single_number_is_an_input_like_any_other():
+    scale, weights = torch.tensor(2.0, requires_grad=True), torch.tensor([1.0, -3.0], requires_grad=True)
+    hessian = undertow.hessian((scale * weights).square().sum(), (scale, weights))
+    expected = np.array([[20, 8, -24], [8, 8, 0], [-24, 0, 8]])
+    np.testing.assert_allclose(hessian.as_linear_operator() @ np.eye(3), expected)
+    np.testing.assert_allclose(hessian.as_linear_operator() @ np.array([1.0, 0, 0]), expected[:, 0])

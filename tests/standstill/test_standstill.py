@@ -10,7 +10,19 @@ from torch import nn
 import undertow
 from tests.linear.test_curved import Once
 from tests.preflight.test_untouched import bits, same
-from tests.standstill import stalls_minimum, stalls_noise, stalls_plateau, stalls_saddle, stalls_steps  # noqa: F401
+from tests.standstill import (  # noqa: F401
+    stalls_held_bouncing,
+    stalls_held_minimum,
+    stalls_held_noise,
+    stalls_held_plateau,
+    stalls_held_saddle,
+    stalls_held_slow,
+    stalls_minimum,
+    stalls_noise,
+    stalls_plateau,
+    stalls_saddle,
+    stalls_steps,
+)
 from tests.standstill.stalls import STALLS, cut, dense, regression, sgd, trained
 from undertow.errors import StandstillError
 from undertow.standstill.training import Training
@@ -34,6 +46,11 @@ QUICK = [
     "steps_of_one_size[rmsprop]",
     "across_a_well[sgd]",
     "tanh_net_in_one_batch[copies]",
+    "ratings_factored_as_well_as_can_be[sgd]",
+    "products_of_zeros[nadam]",
+    "errors_that_do_not_weigh[sgd]",
+    "events_slowed[momentum]",
+    "heavy_tails_in_one_batch[nesterov]",
 ]
 """All of them are judged in benchmarks/standstill.py."""
 

@@ -112,7 +112,7 @@ class Space:
         """The tensors whose entries stand in a row, or in the rows of a matrix, in their own dtypes."""
         parts = vector.split(self.sizes, -1)
         spaces = zip(parts, self.shapes, self.dtypes, self.devices, strict=True)
-        return [part.reshape(*vector.shape[:-1], *shape).to(device, dtype) for part, shape, dtype, device in spaces]
+        return [part.reshape((*vector.shape[:-1], *shape)).to(device, dtype) for part, shape, dtype, device in spaces]
 
     def _batch(self, number: int, tensor: Tensor, what: str) -> int | None:
         if tensor.dtype is not self.dtypes[number]:
