@@ -1,7 +1,15 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.signal import lfilter
+from scipy.stats import t
 
-from undertow.diagnose.outcome import SHORTEST, chance_loss, judge_outcome
+from undertow.diagnose.chance import chance_error, chance_loss
+from undertow.diagnose.heading import heading
+from undertow.diagnose.outcome import SHORTEST, judge_outcome
 from undertow.store import Losses, OptimizerState, Run, Target
 
 
@@ -44,6 +52,51 @@ def test_the_course_of_a_loss_says_how_it_went(course, kind):
     assert judge_outcome(FakeRun(course)).kind == kind
 
 
+def towards_chance(course, classes=4):
+    """A run whose targets say that the loss of chance is the entropy of so many classes."""
+    run = FakeRun(course)
+    operations = [SimpleNamespace(name="NllLossBackward0")]
+    flow = SimpleNamespace(topology=SimpleNamespace(operations=operations))
+    run.passes = [SimpleNamespace(site=0, target=target(counts=(8,) * classes), flow=flow)] * 4
+    return run
+
+
+CHANCE = np.log(4)
+
+
+@pytest.mark.parametrize("steps", [30, 100, 1000])
+def test_a_loss_that_comes_down_to_chance_and_still_falls_does_not_stand_there(steps):
+    falls = noisy(np.linspace(1.5 * CHANCE, CHANCE, steps), noise=0.03)
+    assert judge_outcome(towards_chance(falls)).kind == "falling"
+    assert judge_outcome(towards_chance([*falls, *noisy(np.full(steps, CHANCE), noise=0.03, seed=1)])).kind == "stalled"
+
+
+@given(st.floats(1.1, 5), st.floats(0.01, 0.08), st.integers(50, 2000))
+def test_a_loss_that_relaxes_to_chance_stands_there(above, time, steps):
+    course = CHANCE * (1 + (above - 1) * np.exp(-np.arange(steps) / (time * steps)))
+    assert judge_outcome(towards_chance(course)).kind == "stalled"
+
+
+@pytest.mark.parametrize("steps", [30, 100, 1000])
+def test_noise_about_chance_is_seldom_taken_for_a_fall(steps):
+    kinds = [judge_outcome(towards_chance(noisy(np.full(steps, CHANCE), 0.03, seed))).kind for seed in range(100)]
+    assert kinds.count("stalled") >= 95
+
+
+@pytest.mark.parametrize(("steps", "memory"), [(30, 0.0), (300, 0.0), (300, 0.5), (1000, 0.8)])
+def test_the_error_of_where_a_loss_is_heading_covers_it(steps, memory):
+    random, covered = np.random.default_rng(0), 0
+    for _ in range(400):
+        noise = lfilter([1], [1, -memory], random.normal(size=steps + 50))[50:]
+        there, error = heading(np.linspace(1, 0, steps) + 0.1 * noise)
+        covered += abs(there + 1) < t.ppf(0.975, 4) * error
+    assert covered >= 400 * 0.9
+
+
+def test_too_few_losses_head_nowhere():
+    assert np.isnan(heading(np.ones(5))).all()
+
+
 def test_two_losses_of_two_optimizers_need_not_fall():
     flat = noisy(np.full(100, 0.7))
     assert judge_outcome(FakeRun(flat, flat, optimizers=2)).kind == "unknown"
@@ -58,6 +111,30 @@ def test_what_is_trained_in_the_end_is_judged():
 def test_chance_is_the_entropy_of_the_classes():
     assert chance_loss([target(counts=(4, 4))], "NllLossBackward0") == pytest.approx(np.log(2))
     assert chance_loss([target(counts=(1, 0)), target(counts=(0, 1))], "NllLossBackward0") == pytest.approx(np.log(2))
+
+
+def test_the_error_of_chance_is_none_where_every_batch_is_the_same():
+    assert chance_error([target(counts=(4, 4))] * 5, "NllLossBackward0") == 0
+    assert np.isnan(chance_error([target(counts=(4, 4))], "NllLossBackward0"))
+
+
+@pytest.mark.parametrize(("loss", "kind"), [("NllLossBackward0", "classes"), ("MseLossBackward0", "numbers")])
+def test_chance_is_within_two_standard_errors_about_as_often_as_it_should(loss, kind):
+    random = np.random.default_rng(0)
+    errors = [off_by_standard_errors(random, loss, kind) for _ in range(300)]
+    assert 0.88 < np.mean(np.abs(errors) < 2) < 0.99
+
+
+def off_by_standard_errors(random, loss, kind, batches=40, rows=32):
+    if kind == "classes":
+        shares = np.array([0.6, 0.3, 0.1])
+        seen = [target(counts=tuple(random.multinomial(rows, shares))) for _ in range(batches)]
+        truth = -(shares * np.log(shares)).sum()
+    else:
+        drawn = random.normal(0, 2, (batches, rows))
+        seen = [target(mean=values.mean(), variance=values.var(ddof=1)) for values in drawn]
+        truth = 4.0
+    return (chance_loss(seen, loss) - truth) / chance_error(seen, loss)
 
 
 def test_chance_is_the_variance_of_a_target_of_numbers():

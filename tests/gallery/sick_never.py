@@ -138,7 +138,7 @@ def scheduled(factor):
     return {"loss": loss.item(), "accuracy": accuracy(net, x, y)}
 
 
-@sick("UT702", split="judge", note="after 150 steps the rate is set to that of another optimizer")
+@healthy(split="judge", odd="the rate rises a hundredfold after 150 steps: the loss jumps, and ends below its twin's")
 def rate_of_another_optimizer():
     torch.manual_seed(89)
     x, y = first_symbol(length=10)

@@ -42,8 +42,8 @@ class Case:
 
     @property
     def failed(self) -> bool:
-        """Whether the loss says that it did not learn; a loss that says nothing is no failure."""
-        return self.outcome.kind in {"stalled", "diverged", "non-finite"}
+        """Whether the loss says that it has not learned; a loss that says nothing is no failure."""
+        return self.outcome.kind in {"falling", "stalled", "diverged", "non-finite"}
 
     @property
     def skill(self) -> float:

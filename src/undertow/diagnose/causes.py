@@ -149,4 +149,6 @@ def decides(code: str, outcome: str) -> tuple[Possibility, ...]:
     """What else is possible where this fault was found; without a fault, where the training went so."""
     if code:
         return POSSIBLE.get(code, () if code in CERTAIN else (_COMMON,))
+    if outcome == "falling":
+        return (_SHORT,)
     return (_RATE, _LABELS, _BLIND, _SHORT) if outcome in {"stalled", "diverged"} else ()

@@ -15,6 +15,8 @@ def against(findings: Sequence[Finding], outcome: Outcome) -> Iterator[str]:
     cause, others = findings[0], findings[1:]
     if outcome.kind == "learned":
         yield f"The loss fell all the same, from {outcome.first:.3g} to {outcome.last:.3g}."
+    if outcome.kind == "falling":
+        yield f"The loss falls, from {outcome.first:.3g} to {outcome.last:.3g}, though it is not yet below chance."
     if outcome.kind == "stalled" and cause.evidence.get("onset") == "later":
         yield "It was seen only after the start, and the loss has not fallen from the start."
     if outcome.kind == "unknown" and cause.code not in CERTAIN:

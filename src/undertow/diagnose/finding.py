@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -18,11 +19,13 @@ class Outcome:
     """How the training itself went, by its loss alone.
 
     Attributes:
-        kind: `learned`, `stalled`, `diverged`, `non-finite`, `unknown` (too short, or a loss that says nothing).
+        kind: `learned`, `falling` (not yet below chance, and on its way), `stalled`, `diverged`, `non-finite`,
+            `unknown` (too short, or a loss that says nothing).
         first, last: Mean loss over the first and last tenth of the run.
         chance: The loss of a network that ignores its input, where the target tells; `nan` otherwise.
         drop: Fall of the loss in units of its own noise; below 0 it rose.
         steps: Optimizer steps made.
+        chance_error: The standard error of `chance`, by the batches whose targets were seen; `nan` of one batch.
     """
 
     kind: str
@@ -31,6 +34,7 @@ class Outcome:
     chance: float
     drop: float
     steps: int
+    chance_error: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from undertow.diagnose.chance import chance_error, chance_loss
 from undertow.diagnose.finding import Outcome
-from undertow.store import Losses, Run, Target
+from undertow.diagnose.heading import heading
+from undertow.store import Losses, Run
 
-__all__ = ["ALREADY", "chance_loss", "jitter", "judge_outcome", "main_losses", "main_site"]
+__all__ = ["ALREADY", "jitter", "judge_outcome", "main_losses", "main_site"]
 
 SKILL = 0.05
 """A network has learned something when its loss is this much below that of ignoring the input."""
@@ -41,7 +43,8 @@ def judge_outcome(run: Run) -> Outcome:
     if site is None:
         return Outcome("unknown", math.nan, math.nan, math.nan, math.nan, run.steps)
     values = run.losses[site].values
-    chance = chance_loss([p.target for p in run.passes if p.site == site and p.target is not None], _kind(run, site))
+    targets = [p.target for p in run.passes if p.site == site and p.target is not None]
+    chance = chance_loss(targets, _kind(run, site))
     finite = values[np.isfinite(values)]
     first, last = _start(finite), _end(finite)
     noise = _noise(finite)
@@ -49,7 +52,7 @@ def judge_outcome(run: Run) -> Outcome:
     kind = _kind_of_outcome(values, chance, first, last, noise)
     if kind in {"stalled", "diverged"} and _adversarial(run):
         kind = "unknown"
-    return Outcome(kind, first, last, chance, drop, run.steps)
+    return Outcome(kind, first, last, chance, drop, run.steps, chance_error(targets, _kind(run, site)))
 
 
 def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, last: float, noise: float) -> str:
@@ -61,10 +64,21 @@ def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, l
     finite = values[np.isfinite(values)]
     spread = 3 * noise / math.sqrt(max(1, len(finite) // 10))
     if chance > 0:
-        if last < (1 - SKILL) * chance and (first - last > SKILL * chance or last < (1 - ALREADY) * chance):
-            return "learned"
-        return "diverged" if last > 2 * max(first, chance) else "stalled"
+        return _against_chance(finite, chance, first, last)
     return _by_course(finite, first, last, spread)
+
+
+def _against_chance(values: NDArray[np.float64], chance: float, first: float, last: float) -> str:
+    """A loss that stands where it would by chance has to be shown to stand: one that falls may have learned soon."""
+    if _below(chance, first, last):
+        return "learned"
+    if last > 2 * max(first, chance):
+        return "diverged"
+    return "falling" if _below(chance, first, sum(heading(values))) else "stalled"
+
+
+def _below(chance: float, first: float, last: float) -> bool:
+    return last < (1 - SKILL) * chance and (first - last > SKILL * chance or last < (1 - ALREADY) * chance)
 
 
 def _by_course(values: NDArray[np.float64], first: float, last: float, spread: float) -> str:
@@ -107,27 +121,6 @@ def jitter(values: NDArray[np.float64]) -> Any:
 def _noise(values: NDArray[np.float64]) -> float:
     """From one batch to the next, over the second half."""
     return float(jitter(values[len(values) // 2 :]))
-
-
-def chance_loss(targets: list[Target], loss: str) -> float:
-    """The loss of a network that ignores its input: the entropy, or the variance, of the target; summed if it is."""
-    targets = [target for target in targets if target.whole]
-    if not targets:
-        return math.nan
-    rows = float(np.mean([math.prod(target.shape) for target in targets])) if targets[0].summed else 1.0
-    return rows * _mean_chance(targets, loss)
-
-
-def _mean_chance(targets: list[Target], loss: str) -> float:
-    if targets[0].counts:
-        counts = np.sum([t.counts for t in targets if len(t.counts) == len(targets[0].counts)], axis=0)
-        shares = counts[counts > 0] / counts.sum()
-        return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
-    mean = float(np.mean([t.mean for t in targets]))
-    variance = float(np.mean([t.variance for t in targets]))
-    if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
-        return float(-mean * math.log(mean) - (1 - mean) * math.log(1 - mean))
-    return variance if loss.startswith("Mse") and variance > 0 else math.nan
 
 
 def _kind(run: Run, site: int) -> str:

@@ -141,6 +141,11 @@ def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
             "Nothing was found that would keep this network from learning; "
             f"{outcome.steps} optimizer steps are too few to say that it does."
         )
+    if outcome.kind == "falling":
+        return "undecided", (
+            f"The loss falls, from {outcome.first:.3g} to {outcome.last:.3g}, but not yet below {outcome.chance:.3g}, "
+            "which answering without looking at the input gives: the run is too short to say that the network learns."
+        )
     if outcome.kind == "unknown":
         return "healthy", "Nothing was found that keeps this network from learning; its losses are not meant to fall."
     return "undecided", "The loss does not fall, but no fault of backpropagation was found that would explain it."

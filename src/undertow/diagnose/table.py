@@ -40,6 +40,7 @@ WORDS = (
     "factor",
     "fresh",
     "gap",
+    "give_or_take",
     "guessing",
     "how",
     "jump",

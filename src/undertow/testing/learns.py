@@ -22,7 +22,7 @@ LEAST = 4
 """Steps below which a fall of the loss says nothing."""
 
 BY_ITS_LOSS = "dynamics"
-"""Findings on the course of the loss. So short a training is judged by whether the loss falls at all."""
+"""Findings on the course of the loss. So short a training is judged by whether it falls at all."""
 
 
 class NotLearningError(AssertionError):

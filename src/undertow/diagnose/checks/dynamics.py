@@ -20,7 +20,8 @@ AT_CHANCE = 0.1
 @diagnosis(
     "UT701",
     "plateau-at-chance",
-    message="after {steps} steps the loss is {last:.3g}, and answering without looking at the input gives {chance:.3g}",
+    message="after {steps} steps the loss is {last:.3g}, and answering without looking at the input "
+    "gives {chance:.3g}{give_or_take}",
     advice="Nothing was found that keeps the gradient from flowing: look at whether the labels belong to the inputs, "
     "whether the inputs differ at all, and whether a small network can learn a few examples by heart.",
     source="the entropy or variance of the targets seen",
@@ -34,7 +35,9 @@ def plateau_at_chance(case: Case) -> Found:
     nothing, a task too hard for the time given.
 
     ## When it is harmless
-    In the first steps of a long training, and for tasks where chance is nearly the best that can be done.
+    In the first steps of a long training, and for tasks where chance is nearly the best that can be done. A loss that
+    has come down to chance and still falls does not stand there: where the line through its second half, give or take
+    its error, would be below in as many steps again, the run is called undecided.
 
     ## What to do
     Train on ten examples: a sound network learns them by heart. If it does, the data are at fault.
@@ -44,7 +47,14 @@ def plateau_at_chance(case: Case) -> Found:
         return
     if outcome.last < (1 - AT_CHANCE) * outcome.chance or outcome.last > 1.5 * outcome.chance:
         return
-    yield {"last": outcome.last, "chance": outcome.chance, "steps": outcome.steps, "onset": "later", "harm": 0.6}
+    yield {
+        "last": outcome.last,
+        "chance": outcome.chance,
+        "give_or_take": f" ± {outcome.chance_error:.1g}" if outcome.chance_error > 0 else "",
+        "steps": outcome.steps,
+        "onset": "later",
+        "harm": 0.6,
+    }
 
 
 @diagnosis(
@@ -70,7 +80,7 @@ def diverging_loss(case: Case) -> Found:
     Lower the rate, mend the schedule, clip the gradient, and begin again from a checkpoint before that step.
     """
     outcome, losses = case.outcome, case.losses()
-    if outcome.kind not in {"diverged", "stalled"} or len(losses) < FEWEST:
+    if outcome.kind not in {"diverged", "falling", "stalled"} or len(losses) < FEWEST:
         return
     means = _means(losses)
     best = int(means.argmin())

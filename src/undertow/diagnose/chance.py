@@ -1,0 +1,49 @@
+"""What a network would lose that ignores its input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from undertow.store import Target
+
+__all__ = ["chance_error", "chance_loss"]
+
+GROUPS = 20
+"""Parts that the targets seen are left out by, one at a time, to tell how well they tell chance."""
+
+
+def chance_loss(targets: list[Target], loss: str) -> float:
+    """The loss of a network that ignores its input: the entropy, or the variance, of the target; summed if it is."""
+    targets = [target for target in targets if target.whole]
+    if not targets:
+        return math.nan
+    rows = float(np.mean([math.prod(target.shape) for target in targets])) if targets[0].summed else 1.0
+    return rows * _mean_chance(targets, loss)
+
+
+def _mean_chance(targets: list[Target], loss: str) -> float:
+    if targets[0].counts:
+        counts = np.sum([t.counts for t in targets if len(t.counts) == len(targets[0].counts)], axis=0)
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
+    mean = float(np.mean([t.mean for t in targets]))
+    variance = float(np.mean([t.variance for t in targets]))
+    if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
+        return float(-mean * math.log(mean) - (1 - mean) * math.log(1 - mean))
+    return variance if loss.startswith("Mse") and variance > 0 else math.nan
+
+
+def chance_error(targets: Sequence[Target], loss: str) -> float:
+    """The standard error of that, as far as the batches seen are a sample of those there are; `nan` of one batch.
+
+    Jackknife over groups of batches.
+
+    Source:
+        Efron & Stein 1981, doi:10.1214/aos/1176345462.
+    """
+    groups = min(GROUPS, len(targets))
+    without = [chance_loss([t for n, t in enumerate(targets) if n % groups != left], loss) for left in range(groups)]
+    return float(np.std(without) * math.sqrt(groups - 1)) if groups > 1 else math.nan
