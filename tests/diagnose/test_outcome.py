@@ -93,6 +93,17 @@ def test_the_error_of_where_a_loss_is_heading_covers_it(steps, memory):
     assert covered >= 400 * 0.9
 
 
+def test_a_loss_that_may_be_below_chance_as_badly_as_chance_is_known_does_not_stand_there():
+    course = noisy(np.full(100, 0.6), noise=0.001)
+    course[:10] += 0.3
+    run = towards_chance(course)
+    seen = [target(counts=counts) for counts in ((3, 0), (2, 1), (3, 0), (3, 0), (1, 2), (3, 0))]
+    run.passes = [SimpleNamespace(**vars(run.passes[0]) | {"target": told}) for told in seen]
+    told = judge_outcome(run)
+    assert told.chance < told.last < told.chance + told.chance_error
+    assert told.kind == "falling"
+
+
 def test_too_few_losses_head_nowhere():
     assert np.isnan(heading(np.ones(5))).all()
 

@@ -197,11 +197,55 @@ def test_it_prints_in_light_with_all_rows_of_tables(browser, page):
     assert browser.get_log("browser") == []
 
 
-def test_without_scripts_the_page_still_tells_the_verdict_and_the_account(browser, page):
+@pytest.fixture
+def scriptless(browser):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        browser.get(page("sigmoids", runs.sick))
-        assert "UT101" in all_of(browser, "#verdict")[0].text
-        assert "Sigmoid" in all_of(browser, ".accounts")[0].text
-    finally:
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    yield browser
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.mark.parametrize("width", [1400, 700])
+def test_without_scripts_the_page_still_tells_the_verdict_and_shows_flow_and_loss(scriptless, page, width):
+    view = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    scriptless.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", view)
+    scriptless.get(page("sigmoids", runs.sick))
+    assert "UT101" in all_of(scriptless, "#verdict")[0].text
+    assert "Sigmoid" in all_of(scriptless, ".accounts")[0].text
+    rivers = all_of(scriptless, ".still path.river")
+    assert rivers
+    assert all(river.is_displayed() for river in rivers)
+    assert all(station.is_displayed() for station in all_of(scriptless, ".map.still rect"))
+    assert all(chart.size["height"] > 100 for chart in all_of(scriptless, ".figure .chart svg"))
+    assert not any(button.is_displayed() for button in all_of(scriptless, "button"))
+    metrics = scriptless.execute_cdp_cmd("Page.getLayoutMetrics", {})
+    assert metrics["cssContentSize"]["width"] <= width
+
+
+def test_without_scripts_a_dark_system_gets_a_dark_page(scriptless, page):
+    papers = set()
+    for theme in ("light", "dark"):
+        scheme = [{"name": "prefers-color-scheme", "value": theme}]
+        scriptless.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+        scriptless.get(page("sigmoids", runs.sick))
+        papers.add(all_of(scriptless, "body")[0].value_of_css_property("background-color"))
+    assert len(papers) == 2
+
+
+ROWS = """
+const still = new DOMParser().parseFromString(document.querySelector(".flowmap noscript").textContent, "text/html");
+const told = (row) => [row.className.replace(/ends/, "").trim(),
+  ...[".name", ".kind", ".here", ".below"].map((part) => (row.querySelector(part) || {}).textContent || "")];
+return [still, document].map((page) => [
+  [...page.querySelectorAll(".row:not(.captions)")].map(told),
+  [...page.querySelectorAll("path.river")].map((path) => Number(path.getAttribute("stroke-width"))),
+  page.querySelectorAll("path.bore").length,
+]);
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "empty"])
+def test_the_map_without_scripts_is_the_map_with_them(browser, page, name):
+    still, live = shown(browser, page(name, EVERY[name])).execute_script(ROWS)
+    assert still[0] == live[0]
+    assert len(still[1]) == len(live[1])
+    assert still[2] == live[2]

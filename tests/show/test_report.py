@@ -14,7 +14,9 @@ from undertow.show.blocks import Block, Decades, Figure, FlowMap
 from undertow.show.figures import depth, gradients
 from undertow.show.moments import moments
 from undertow.show.report import report
+from undertow.show.still_figure import still_figure
 from undertow.show.terminal import RENDERERS
+from undertow.show.traces import axis, line
 from undertow.show.words import decades, distance, duration, number, plain, sentence, short_operation
 
 MADE = {
@@ -257,3 +259,27 @@ def test_runs_are_listed_with_their_verdicts(tmp_path):
 )
 def test_numbers_are_told_in_words(made, told):
     assert made == told
+
+
+def test_every_figure_of_lines_has_a_still_picture_within_its_frame(judged):
+    for block in report(*judged):
+        if isinstance(block, Figure):
+            still = still_figure(block)
+            assert (still is None) == any(trace["type"] == "bar" for trace in block.data)
+            for path, *_ in [] if still is None else [*still.lines, *still.areas]:
+                assert all(0 <= float(place) <= 1000 for place in re.findall(r"[0-9.]+", path))
+
+
+def test_a_still_picture_has_every_peak_and_every_gap_of_its_lines():
+    x = list(range(20_000))
+    y = [None if 9_000 < at < 9_500 else 50.0 if at == 12_345 else 1.0 for at in x]
+    figure = Figure("", "", [line(x, [math.nan if v is None else v for v in y], "loss", "@line", 1)], LINES)
+    (path, tone, _, _), *others = still_figure(figure).lines
+    assert tone == "var(--line)"
+    assert not others
+    assert path.count("M") == 2
+    heights = [float(point.split()[1]) for point in re.split("[ML]", path)[1:]]
+    assert min(heights) == pytest.approx(1000 * 0.04 / 1.08, abs=1)
+
+
+LINES = {"xaxis": axis("step"), "yaxis": axis("loss")}

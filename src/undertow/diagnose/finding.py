@@ -36,6 +36,11 @@ class Outcome:
     steps: int
     chance_error: float = math.nan
 
+    @property
+    def give_or_take(self) -> str:
+        """The error of chance in words, to come after it; empty where it is none or not known."""
+        return f" ± {self.chance_error:.1g}" if self.chance_error > 0 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Symptom:

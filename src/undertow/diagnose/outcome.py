@@ -44,15 +44,17 @@ def judge_outcome(run: Run) -> Outcome:
         return Outcome("unknown", math.nan, math.nan, math.nan, math.nan, run.steps)
     values = run.losses[site].values
     targets = [p.target for p in run.passes if p.site == site and p.target is not None]
-    chance = chance_loss(targets, _kind(run, site))
+    chance, doubt = chance_loss(targets, _kind(run, site)), chance_error(targets, _kind(run, site))
     finite = values[np.isfinite(values)]
     first, last = _start(finite), _end(finite)
     noise = _noise(finite)
     drop = (first - last) / noise if noise > 0 else math.copysign(math.inf, first - last) if first != last else 0.0
     kind = _kind_of_outcome(values, chance, first, last, noise)
+    if kind == "stalled" and _perhaps_below(finite, chance + (doubt if doubt > 0 else 0.0), first, last):
+        kind = "falling"
     if kind in {"stalled", "diverged"} and _adversarial(run):
         kind = "unknown"
-    return Outcome(kind, first, last, chance, drop, run.steps, chance_error(targets, _kind(run, site)))
+    return Outcome(kind, first, last, chance, drop, run.steps, doubt)
 
 
 def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, last: float, noise: float) -> str:
@@ -64,17 +66,15 @@ def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, l
     finite = values[np.isfinite(values)]
     spread = 3 * noise / math.sqrt(max(1, len(finite) // 10))
     if chance > 0:
-        return _against_chance(finite, chance, first, last)
+        if _below(chance, first, last):
+            return "learned"
+        return "diverged" if last > 2 * max(first, chance) else "stalled"
     return _by_course(finite, first, last, spread)
 
 
-def _against_chance(values: NDArray[np.float64], chance: float, first: float, last: float) -> str:
-    """A loss that stands where it would by chance has to be shown to stand: one that falls may have learned soon."""
-    if _below(chance, first, last):
-        return "learned"
-    if last > 2 * max(first, chance):
-        return "diverged"
-    return "falling" if _below(chance, first, sum(heading(values))) else "stalled"
+def _perhaps_below(values: NDArray[np.float64], chance: float, first: float, last: float) -> bool:
+    """Whether a loss would have learned in as many steps again, give or take the errors: it is not shown to stand."""
+    return chance > 0 and _below(chance, first, min(last, sum(heading(values))))
 
 
 def _below(chance: float, first: float, last: float) -> bool:

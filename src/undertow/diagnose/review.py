@@ -143,8 +143,9 @@ def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
         )
     if outcome.kind == "falling":
         return "undecided", (
-            f"The loss falls, from {outcome.first:.3g} to {outcome.last:.3g}, but not yet below {outcome.chance:.3g}, "
-            "which answering without looking at the input gives: the run is too short to say that the network learns."
+            f"The loss falls, from {outcome.first:.3g} to {outcome.last:.3g}, but is not yet below "
+            f"{outcome.chance:.3g}{outcome.give_or_take}, which answering without looking at the input gives: the run "
+            "is too short to say that the network learns."
         )
     if outcome.kind == "unknown":
         return "healthy", "Nothing was found that keeps this network from learning; its losses are not meant to fall."

@@ -19,6 +19,8 @@ from undertow.show.blocks import Bars, Block, Figure
 from undertow.show.comparison import beside
 from undertow.show.landscape import path_blocks, slice_blocks
 from undertow.show.report import judged, pictures
+from undertow.show.still_figure import still_figure
+from undertow.show.still_map import still_map
 from undertow.show.words import TERMS, decades, distance
 from undertow.store.run import Run
 
@@ -79,6 +81,8 @@ def _page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block
             top=top,
             grounds=grounds,
             shown=shown,
+            still=Markup(_shipped("still.css")),
+            dark=Markup(_dark()),
             plotly=Markup(get_plotlyjs()) if any(isinstance(block, Figure) for block in shown) else "",
             styles=Markup("\n".join(map(_shipped, STYLES))),
             scripts=Markup("\n".join(map(_shipped, SCRIPTS))),
@@ -95,7 +99,13 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"decades": decades, "distance": distance, "kind": _kind, "prose": _prose, "widest": _widest}
+    environment.filters |= {"still_map": still_map, "still_figure": still_figure}
     return environment
+
+
+def _dark() -> str:
+    """The colours of the dark theme, for a page whose script does not choose."""
+    return "{" + _shipped("page.css").partition('[data-theme="dark"] {')[2].partition("}")[0] + "}"
 
 
 def _shipped(name: str) -> str:

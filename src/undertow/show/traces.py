@@ -16,12 +16,12 @@ MOST_NAMES = 40
 Floats = NDArray[np.float64]
 
 
-def thinned(steps: NDArray[Any], values: Floats) -> tuple[list[int], Floats]:
+def thinned(steps: NDArray[Any], values: Floats, most: int = MOST_POINTS) -> tuple[list[int], Floats]:
     """At most so many points: the lowest and the highest of each stretch, so that no spike is lost."""
-    if len(steps) <= MOST_POINTS:
+    if len(steps) <= most:
         return [int(step) for step in steps], values
     kept: list[int] = []
-    for stretch in np.array_split(np.arange(len(steps)), MOST_POINTS // 2):
+    for stretch in np.array_split(np.arange(len(steps)), most // 2):
         known = np.nan_to_num(values[stretch], nan=0.0)
         kept += sorted({int(stretch[known.argmin()]), int(stretch[known.argmax()])})
     return [int(steps[place]) for place in kept], values[kept]

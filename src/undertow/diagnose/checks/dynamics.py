@@ -36,8 +36,8 @@ def plateau_at_chance(case: Case) -> Found:
 
     ## When it is harmless
     In the first steps of a long training, and for tasks where chance is nearly the best that can be done. A loss that
-    has come down to chance and still falls does not stand there: where the line through its second half, give or take
-    its error, would be below in as many steps again, the run is called undecided.
+    has come down to chance and still falls does not stand there: where the line through its second half would be
+    below in as many steps again, give or take its error and that of chance, the run is called undecided.
 
     ## What to do
     Train on ten examples: a sound network learns them by heart. If it does, the data are at fault.
@@ -50,7 +50,7 @@ def plateau_at_chance(case: Case) -> Found:
     yield {
         "last": outcome.last,
         "chance": outcome.chance,
-        "give_or_take": f" ± {outcome.chance_error:.1g}" if outcome.chance_error > 0 else "",
+        "give_or_take": outcome.give_or_take,
         "steps": outcome.steps,
         "onset": "later",
         "harm": 0.6,

@@ -15,7 +15,7 @@
 
   /* words */
   const minus = (text) => text.replace("-", "−");
-  const signed = (x) => (typeof x !== "number" ? x ?? "" : minus((Math.abs(x) < 0.005 ? 0 : x).toFixed(2).replace(/^(?=[1-9]|0\.(?!00$))/, "+")));
+  const signed = (x) => (typeof x !== "number" ? x ?? "" : minus((x <= -0.005 ? "" : "+") + (Math.abs(x) < 0.005 ? 0 : x).toFixed(Math.abs(x) < 9.995 ? 2 : 1)));
   const size = (x) => (x === null ? "exactly 0" : typeof x === "string" ? x : minus((10 ** x).toPrecision(3).replace(/\.?0+(e|$)/, "$1")));
   const percent = (x) => (Number.isNaN(x) ? "?" : x > 0 && x < 0.001 ? "<0.1 %" : `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`);
   const below = (x) => (x === null ? "nothing" : typeof x === "string" ? (x === "infinite" ? "∞" : "NaN") : typeof moment.start === "number" ? signed(x - moment.start) : "");

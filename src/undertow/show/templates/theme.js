@@ -4,24 +4,28 @@ const Undertow = {};
 
 (() => {
   const root = document.documentElement;
-  const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"]
-    .map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
-  const listeners = [];
+  const listeners = [], known = {};
 
   const remembered = () => { try { return localStorage.getItem("undertow-theme"); } catch { return null; } };
   const remember = (theme) => { try { localStorage.setItem("undertow-theme", theme); } catch { /* a page on disk may keep nothing */ } };
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => root.dataset.theme === "dark";
 
-  function viridis(at) {
-    const place = Math.min(Math.max(at, 0), 1) * (VIRIDIS.length - 1);
-    const low = Math.min(Math.floor(place), VIRIDIS.length - 2);
-    const mixed = VIRIDIS[low].map((from, i) => Math.round(from + (VIRIDIS[low + 1][i] - from) * (place - low)));
-    return `rgb(${mixed.join(",")})`;
+  /* Strong (1) stands out from the page, weak (0) sinks into it, in light and in dark: between the page's ten tones. */
+  function tones() {
+    const theme = root.dataset.theme;
+    if (known.theme !== theme) {
+      known.theme = theme;
+      known.tones = Array.from({ length: 10 }, (_, i) => { const hex = Undertow.colour(`s${i}`); return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)); });
+    }
+    return known.tones;
   }
-
-  /* Strong (1) stands out from the page, weak (0) sinks into it, in light and in dark. */
-  Undertow.strength = (t) => (isDark() ? viridis(0.22 + 0.75 * t) : viridis(0.86 - 0.84 * t));
+  Undertow.strength = (at) => {
+    const scale = tones(), place = Math.min(Math.max(at, 0), 1) * (scale.length - 1);
+    const low = Math.min(Math.floor(place), scale.length - 2);
+    const mixed = scale[low].map((from, i) => Math.round(from + (scale[low + 1][i] - from) * (place - low)));
+    return `rgb(${mixed.join(",")})`;
+  };
   Undertow.colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   Undertow.onTheme = (listener) => listeners.push(listener);
 
