@@ -42,8 +42,14 @@ class Case:
 
     @property
     def failed(self) -> bool:
-        """Whether the loss says that it has not learned; a loss that says nothing is no failure."""
-        return self.outcome.kind in {"falling", "stalled", "diverged", "non-finite"}
+        """Whether the loss says that it has not learned; a loss that says nothing is no failure.
+
+        Nor is one that falls and has come down to chance, as well as chance is known.
+        """
+        outcome = self.outcome
+        if outcome.kind == "falling":
+            return outcome.last > outcome.chance + max(0.0, outcome.chance_error)
+        return outcome.kind in {"stalled", "diverged", "non-finite"}
 
     @property
     def skill(self) -> float:
