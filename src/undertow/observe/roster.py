@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from types import FrameType
 from typing import Any
 
@@ -154,9 +155,15 @@ class Roster:
         same = number == len(self.parameters) or self._shapes[number]["shape"] == tuple(tensor.shape)
         return number if same else len(self.parameters)
 
-    def knows(self, tensors: Iterable[Tensor]) -> bool:
-        """Whether all of these have been met."""
-        return all(self._number(tensor) is not None for tensor in tensors)
+    def numbers_of(self, tensors: Iterable[Tensor]) -> list[int] | None:
+        """The numbers of parameters, if all of these have been met."""
+        numbers = []
+        for tensor in tensors:
+            met = self._numbers.get(id(tensor))
+            if met is None or met[0]() is not tensor:
+                return None
+            numbers.append(met[1])
+        return numbers
 
     def name_of(self, tensor: Tensor) -> str:
         return self.name_at(self.number_of(tensor))
@@ -234,10 +241,10 @@ class Roster:
             self.optimizers.append(state)
             self._held.append(0)
         self.optimizers[number] = state
-        tensors = [*held(optimizer)]
-        if len(tensors) != self._held[number]:
-            self._held[number] = len(tensors)
-            for tensor in tensors:
+        count = sum([len(group["params"]) for group in optimizer.param_groups])
+        if count != self._held[number]:
+            self._held[number] = count
+            for tensor in chain.from_iterable(group["params"] for group in optimizer.param_groups):
                 self._shapes[self.number_of(tensor)]["optimizer"] = number
         return number
 
@@ -270,12 +277,6 @@ class Roster:
             kind="Tensor" if "bare" in facts else model.kinds.get(owner, "") if model is not None else "",
             used=model is None or owner in model.called,
         )
-
-
-def held(optimizer: Optimizer) -> Iterator[Tensor]:
-    """The parameters an optimizer moves."""
-    for group in optimizer.param_groups:
-        yield from group["params"]
 
 
 def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:

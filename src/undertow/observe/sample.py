@@ -24,14 +24,11 @@ from undertow.observe.naming import Naming
 from undertow.observe.severed import severed
 from undertow.observe.starts import starts_of
 from undertow.observe.targets import target
-from undertow.observe.updates import Moved, Moving, UpdateProbe, carried, in_force, moved_by
+from undertow.observe.updates import InForce, Moved, Moving, UpdateProbe, carried, moved_by
 from undertow.observe.watch import Watch
 from undertow.store import Probed
 
 __all__ = ["Sample"]
-
-SETTINGS = {"rate": "lr", "decay": "weight_decay"}
-"""Columns of `Updates` that are settings of a parameter's group, and what optimizers call them."""
 
 Held = dict[tuple[int, ...], Moving]
 """By the identities of the parameters."""
@@ -104,7 +101,8 @@ class Sample:
         graph = Graph.behind(starts)
         met = self._meet(graph)
         due = self._catalogue.due(entry.site, entry.step)
-        self._reached.update(map(id, met.leaves))
+        if self.naming is not None:
+            self._reached.update(map(id, met.leaves))
         if accumulates:
             self._note_carried(met)
         if by_hand and self._by_hand is None:
@@ -128,10 +126,11 @@ class Sample:
         """What is known of a graph, which is met now if it was not before."""
         catalogue, roster = self._catalogue, self._catalogue.roster
         leaves = [leaf for _, leaf in graph.leaves()]
-        if not roster.knows(leaves):
+        numbers = roster.numbers_of(leaves)
+        if numbers is None:
             roster.meet_locals(None)
             roster.meet_holders(leaves)
-        numbers = [*map(roster.number_of, leaves)]
+            numbers = [*map(roster.number_of, leaves)]
         known = catalogue.find(graph, numbers)
         if self.naming is not None or known.names is None:
             catalogue.name(graph, known, self.naming)
@@ -148,6 +147,9 @@ class Sample:
     def _note_carried(self, met: Met) -> None:
         """What `.grad` holds before a pass: over the step's passes the least counts, as zeroing may come late."""
         held = [leaf.grad is not None for leaf in met.leaves]
+        if not any(held):
+            self._carried.update(dict.fromkeys(met.numbers, 0.0))
+            return
         sizes = iter(carried([leaf for leaf, holds in zip(met.leaves, held, strict=True) if holds]))
         for number, holds in zip(met.numbers, held, strict=True):
             size = float(next(sizes)) if holds else 0.0
@@ -158,8 +160,7 @@ class Sample:
     def step_begins(self, optimizer: Optimizer) -> None:
         groups = moved_by(optimizer)
         if parameters := [*chain(*groups)]:
-            counts = [*map(len, groups)]
-            settings = {name: in_force(optimizer, key, counts) for name, key in SETTINGS.items()}
+            settings = InForce.of(optimizer, [*map(len, groups)])
             self._updates[id(optimizer)] = UpdateProbe(self._moving(parameters), settings)
 
     def step_ended(self, optimizer: Optimizer) -> None:
@@ -170,8 +171,7 @@ class Sample:
     def _moved_by_hand(self, leaves: Sequence[Tensor]) -> None:
         """In a loop without an optimizer: compare the weights from here to the end of the step."""
         if parameters := [leaf for leaf in leaves if leaf.numel()]:
-            unknown = np.full(len(parameters), math.nan)
-            self._by_hand = UpdateProbe(self._moving(parameters), dict.fromkeys(SETTINGS, unknown))
+            self._by_hand = UpdateProbe(self._moving(parameters), InForce.unknown(len(parameters)))
 
     def _moving(self, parameters: Sequence[Tensor]) -> Moving:
         """Of the step before, if that was observed too and the parameters are the same ones, of the same sizes."""

@@ -15,9 +15,12 @@ from torch.optim import Optimizer
 from undertow.observe.subsample import Floats, Subsample, entries, flat, subsample_of
 from undertow.store.records import UPDATE_COLUMNS
 
-__all__ = ["Columns", "Moved", "Moving", "UpdateProbe", "carried", "in_force", "moved_by"]
+__all__ = ["Columns", "InForce", "Moved", "Moving", "UpdateProbe", "carried", "moved_by"]
 
 Columns = dict[str, NDArray[np.float64]]
+
+SETTINGS = {"rate": "lr", "decay": "weight_decay"}
+"""Columns of `Updates` that are settings of a parameter's group, and what optimizers call them."""
 
 
 class Moving:
@@ -55,10 +58,10 @@ class UpdateProbe:
 
     Attributes:
         moving: The parameters.
-        settings: Of each: what columns of `Updates` hold of the optimizer's settings.
+        settings: Those of the optimizer that hold for them.
     """
 
-    def __init__(self, moving: Moving, settings: Columns):
+    def __init__(self, moving: Moving, settings: InForce):
         self.moving = moving
         self.settings = settings
         self._weights = moving.weights()
@@ -88,7 +91,7 @@ class UpdateProbe:
             weight, gradient, update = (sums(np.multiply, each, each) for each in (weights, gradients, change))
             downhill = -sums(np.multiply, change, gradients) / np.sqrt(update * gradient)
             asked = sums(np.not_equal, gradients, np.zeros(1))
-            return self.settings | {
+            return self.settings.columns() | {
                 "weight": seen.norms(weight),
                 "gradient": seen.norms(gradient),
                 "update": seen.norms(update),
@@ -156,7 +159,27 @@ def moved_by(optimizer: Optimizer) -> list[list[Tensor]]:
     ]
 
 
-def in_force(optimizer: Optimizer, setting: str, counts: Sequence[int]) -> NDArray[np.float64]:
-    """A setting of as many parameters of each group; `nan` where there is none, or no number."""
-    values = [group.get(setting) for group in optimizer.param_groups]
-    return np.repeat([float(v) if isinstance(v, (int, float, Tensor)) else math.nan for v in values], counts)
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """Settings of an optimizer's groups, by the columns of `Updates` they are for, and how many parameters each has."""
+
+    settings: Mapping[str, Sequence[Any]]
+    counts: Sequence[int]
+
+    @classmethod
+    def of(cls, optimizer: Optimizer, counts: Sequence[int]) -> InForce:
+        groups = optimizer.param_groups
+        return cls({column: [_number(group.get(key)) for group in groups] for column, key in SETTINGS.items()}, counts)
+
+    @classmethod
+    def unknown(cls, count: int) -> InForce:
+        """Of parameters that no optimizer moves."""
+        return cls({column: [math.nan] for column in SETTINGS}, [count])
+
+    def columns(self) -> Columns:
+        return {column: np.repeat(values, self.counts) for column, values in self.settings.items()}
+
+
+def _number(value: Any) -> float:
+    """`nan` for what is none."""
+    return float(value) if isinstance(value, (int, float, Tensor)) else math.nan
