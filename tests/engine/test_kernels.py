@@ -7,7 +7,7 @@ from tests.samples import SAMPLES
 from tests.samples.sample import as_it_is, channels_last, strided
 from undertow.engine.algebras import Gradient
 from undertow.engine.algebras.base import Algebra, fitted
-from undertow.engine.calculus import CALCULUS, KERNELS, pulled_by
+from undertow.engine.calculus import CALCULUS, KEEPS, KERNELS, pulled_by
 from undertow.errors import RegistryError
 
 KERNELED = sorted(name for name, rule in CALCULUS.items() if rule in KERNELS)
@@ -110,6 +110,35 @@ def test_a_kernel_takes_a_batch_of_cotangents_under_vmap(name):
             together, alone = torch.vmap(had)(batch), [had(single) for single in batch]
         for position, found in enumerate(together):
             torch.testing.assert_close(found, torch.stack([products[position] for products in alone]))
+
+
+@pytest.mark.parametrize("name", sorted(name for name in KERNELED if CALCULUS[name] in KEEPS))
+def test_a_kernel_keeps_apart_what_it_says_it_does(name):
+    found = [kept for sample in SAMPLES[name] for node in sample.nodes(name) for kept in keeping(name, node)]
+    assert found
+    assert all(found)
+
+
+def keeping(name, node):
+    """Of each dimension along which entries are kept apart: whether what stands at one place is sent there alone."""
+    kernel, first = KERNELS[CALCULUS[name]], cotangents_of(node)[0]
+    for dim in range(first.ndim):
+        dims = KEEPS[CALCULUS[name]](node, dim)
+        wanted = [fn is not None and i < len(dims) for i, (fn, _) in enumerate(node.next_functions)]
+        if first.numel() and any(wanted):
+            alone = [torch.zeros_like(first).index_copy(dim, i, first.index_select(dim, i)) for i in places(first, dim)]
+            with torch.no_grad():
+                sent = [kernel(node, [c, *[None] * (len(node._input_metadata) - 1)], wanted) for c in alone]
+            yield all(
+                part.shape[into] == first.shape[dim] and not part.index_fill(into, i, 0).any()
+                for i, parts in zip(places(first, dim), sent, strict=True)
+                for part, into in zip(parts, dims, strict=False)
+                if part is not None
+            )
+
+
+def places(tensor, dim):
+    return torch.arange(tensor.shape[dim]).unsqueeze(1)
 
 
 def test_every_kernel_belongs_to_a_rule_of_the_table():

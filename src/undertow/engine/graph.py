@@ -153,6 +153,11 @@ class Graph:
         """The graph behind some `(node, output)` pairs of PyTorch's."""
         return cls(*read(starts))
 
+    def with_leaves_early(self) -> Graph:
+        """The same with each leaf where its gradient is complete, so that what it was sent need not be kept."""
+        order, outline = self._outline.early
+        return Graph([self.nodes[index] for index in order], outline)
+
     def __len__(self) -> int:
         return len(self.nodes)
 

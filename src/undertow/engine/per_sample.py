@@ -19,7 +19,6 @@ from undertow.engine.maps import Identity
 from undertow.engine.maps.parts import Explicit, Parts
 from undertow.engine.maps.pulled import Masked, together
 from undertow.engine.places import Places
-from undertow.engine.reading import Outline
 from undertow.engine.sweep import sweep
 from undertow.errors import GraphError
 
@@ -84,7 +83,7 @@ def contributions(
 ) -> tuple[dict[str, T], Counter[str]]:
     """What is measured of the examples' contributions to each parameter, as soon as these are complete."""
     count = _count(losses, examples)
-    graph = _leaves_early(Graph.read(losses))
+    graph = Graph.read(losses).with_leaves_early()
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     places = Places(graph, names)
     measured: dict[str, T] = {}
@@ -125,21 +124,3 @@ def _parts(share: Share, name: str, parameter: Tensor, *, inferred: bool) -> Par
         return Masked(Identity(tuple(parameter.shape)), share.cotangent, share.batch)
     reason = share.reason if type(share) is Mixed else "it has one row an example itself"
     raise mixed(name, f"{reason}; or a term of the loss is made of this parameter alone, and of no example")
-
-
-def _leaves_early(graph: Graph) -> Graph:
-    """The same graph with each leaf where it is complete, so that what it was sent need not be kept."""
-    last: dict[int, int] = {}
-    for sender, edges in enumerate(graph.edges):
-        last.update((edge[0], sender) for edge in edges if edge is not None)
-    leaf = {index for index, _ in graph.leaves()}
-    order = sorted(range(len(graph)), key=lambda i: (last.get(i, i) if i in leaf else i, i))
-    place = {old: new for new, old in enumerate(order)}
-    nodes = [graph.nodes[old] for old in order]
-    outline = Outline(
-        tuple(map(type, nodes)),
-        tuple(tuple(edge and (place[edge[0]], edge[1]) for edge in graph.edges[old]) for old in order),
-        tuple(graph.spaces[old] for old in order),
-        tuple((place[index], slot) for index, slot in graph.roots),
-    )
-    return Graph(nodes, outline)

@@ -91,6 +91,23 @@ class Outline:
         """The nodes that accumulate into a leaf."""
         return tuple([index for index, kind in enumerate(self.kinds) if kind is ACCUMULATE_GRAD])
 
+    @cached_property
+    def early(self) -> tuple[tuple[int, ...], Outline]:
+        """An order in which each leaf stands where it is complete, and the outline in that order."""
+        last: dict[int, int] = {}
+        for sender, edges in enumerate(self.edges):
+            last.update((edge[0], sender) for edge in edges if edge is not None)
+        leaf = {*self.leaves}
+        order = sorted(range(len(self.kinds)), key=lambda i: (last.get(i, i) if i in leaf else i, i))
+        place = {old: new for new, old in enumerate(order)}
+        outline = Outline(
+            tuple(self.kinds[old] for old in order),
+            tuple(tuple(edge and (place[edge[0]], edge[1]) for edge in self.edges[old]) for old in order),
+            tuple(self.spaces[old] for old in order),
+            tuple((place[index], slot) for index, slot in self.roots),
+        )
+        return tuple(order), outline
+
 
 @dataclass(frozen=True, slots=True)
 class _Kept:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from undertow.engine.algebras.base import Algebra
 from undertow.engine.algebras.shares import Apart, Borrowed, Mixed, Share, Spread, Whole
-from undertow.engine.calculus import Rule
+from undertow.engine.calculus import KEEPS, KERNELS, Rule
 from undertow.engine.calculus.node import input_shapes
 from undertow.engine.maps import LinearMap, Shape
 from undertow.engine.maps.batch import Batch
@@ -75,11 +75,37 @@ class Samples(Algebra[Share]):
         self, node: Any, rule: Rule, cotangents: Sequence[Share | None], wanted: Sequence[bool]
     ) -> Sequence[Share | None] | None:
         self._check(node, cotangents)
-        sent = super().through(node, rule, cotangents, wanted)
-        self._check(node, sent or ())
+        sent = self._by_kernel(node, rule, cotangents, wanted)
+        if sent is None:
+            sent = super().through(node, rule, cotangents, wanted)
+            self._check(node, sent or ())
         if self.inferred and any(type(cotangent) is Apart for cotangent in cotangents):
             self._refuse_data(node, rule)
         return sent
+
+    def _by_kernel(
+        self, node: Any, rule: Rule, cotangents: Sequence[Share | None], wanted: Sequence[bool]
+    ) -> Sequence[Share | None] | None:
+        """By PyTorch's fused product where it keeps examples at their places, and by maps to the other inputs."""
+        keeps, batch = KEEPS.get(rule), _common(cotangents)
+        if keeps is None or batch is None:
+            return None
+        dims = keeps(node, batch.dim)
+        apart = len(dims)
+        if not any(wanted[:apart]):
+            return None
+        tensors = [share.cotangent if type(share) is Spread else None for share in cotangents]
+        products = KERNELS[rule](node, tensors, [*wanted[:apart], *[False] * len(wanted[apart:])])
+        if products is None:
+            return None
+        sent: list[Share | None] = [
+            p if p is None else Spread(p, batch.at(dim)) for p, dim in zip(products, dims, strict=False)
+        ]
+        if not any(wanted[apart:]):
+            return [*sent, *[None] * len(wanted[apart:])]
+        rest = super().through(node, rule, cotangents, [*[False] * apart, *wanted[apart:]])
+        self._check(node, rest or ())
+        return rest and [*sent, *rest[apart:]]
 
     def add(self, left: Share, right: Share) -> Share:
         return left.join(right)
@@ -117,6 +143,15 @@ class Samples(Algebra[Share]):
         maps = [m for entry in rule(node) or () for m in (entry if isinstance(entry, tuple) else (entry,)) if m]
         if constant and any(m.multiplies for m in maps):
             raise mixed(self.place(node), "read as they come in the loss, examples share what it computed from data")
+
+
+def _common(shares: Sequence[Share | None]) -> Batch | None:
+    """How several examples lie in all cotangents that are there, the first among them; `None` if not alike."""
+    first = shares[0]
+    if type(first) is not Spread or first.batch.count == 1:
+        return None
+    alike = all(share is None or (type(share) is Spread and share.batch == first.batch) for share in shares)
+    return first.batch if alike else None
 
 
 def mixed(place: str, reason: str) -> ExamplesMixError:

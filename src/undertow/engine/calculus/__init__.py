@@ -26,10 +26,21 @@ from undertow.engine.calculus import (
     special,
     windows,
 )
-from undertow.engine.calculus.table import CALCULUS, KERNELS, Local, Rule, derivative, elementwise, masked, pulled_by
+from undertow.engine.calculus.table import (
+    CALCULUS,
+    KEEPS,
+    KERNELS,
+    Local,
+    Rule,
+    derivative,
+    elementwise,
+    masked,
+    pulled_by,
+)
 
 __all__ = [
     "CALCULUS",
+    "KEEPS",
     "KERNELS",
     "Local",
     "Rule",

@@ -12,7 +12,7 @@ from torch import Tensor
 from undertow.engine.calculus.arithmetic import weighted
 from undertow.engine.calculus.kernels import entrywise as kernels
 from undertow.engine.calculus.node import input_shapes, output_shape, signed, wide
-from undertow.engine.calculus.table import Local, derivative, elementwise, masked, pulled_by
+from undertow.engine.calculus.table import Local, derivative, elementwise, everywhere, masked, pulled_by
 from undertow.engine.maps import Above, Diagonal, LinearMap, Mask, Scale, Slice, Sum
 
 __all__: list[str] = []
@@ -41,7 +41,7 @@ def _between(x: Tensor, low: float, high: float) -> Tensor:
 
 
 @derivative("ReluBackward0")
-@pulled_by(kernels.relu)
+@pulled_by(kernels.relu, everywhere)
 def relu(node: Any) -> Local:
     return (Above(node._saved_result, 0),)
 
@@ -97,7 +97,7 @@ elementwise("HardswishBackward0", lambda node: _in_wide(_hardswish, node), kerne
 
 
 @derivative("HardsigmoidBackward0")
-@pulled_by(kernels.hardsigmoid)
+@pulled_by(kernels.hardsigmoid, everywhere)
 def hardsigmoid(node: Any) -> Local:
     return (Mask(_between(node._saved_self, -3, 3)) @ Scale(SIXTH, output_shape(node)),)
 

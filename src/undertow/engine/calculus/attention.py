@@ -27,8 +27,13 @@ from undertow.engine.maps import (
 __all__: list[str] = []
 
 
+def _heads_apart(node: Any, dim: int) -> tuple[int, ...]:
+    alike = node._saved_query.shape[:-2] == node._saved_key.shape[:-2]
+    return (dim,) * 3 if alike and dim < node._saved_query.ndim - 2 else ()
+
+
 @derivative("ScaledDotProductFlashAttentionForCpuBackward0")
-@pulled_by(kernels.attention.attention)
+@pulled_by(kernels.attention.attention, _heads_apart)
 def attention(node: Any) -> Local | None:
     if node._saved_dropout_p:
         return None

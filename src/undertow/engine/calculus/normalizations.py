@@ -26,7 +26,10 @@ def log_softmax(node: Any) -> Local:
 
 
 @derivative("NativeLayerNormBackward0")
-@pulled_by(kernels.normalizations.layer_norm)
+@pulled_by(
+    kernels.normalizations.layer_norm,
+    lambda node, dim: (dim,) * (dim < node._saved_input.ndim - len(node._saved_normalized_shape)),
+)
 def layer_norm(node: Any) -> Local:
     x, weight = node._saved_input, node._saved_weight
     dims = tuple(range(x.ndim - len(node._saved_normalized_shape), x.ndim))
@@ -36,7 +39,7 @@ def layer_norm(node: Any) -> Local:
 
 
 @derivative("NativeGroupNormBackward0")
-@pulled_by(kernels.normalizations.group_norm)
+@pulled_by(kernels.normalizations.group_norm, lambda _, dim: (dim,) * (dim == 0))
 def group_norm(node: Any) -> Local:
     x, shape = node._saved_input, output_shape(node)
     groups = (node._saved_N, node._saved_group, node._saved_C * node._saved_HxW // node._saved_group)

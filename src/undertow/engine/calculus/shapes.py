@@ -107,7 +107,7 @@ def narrow(node: Any) -> Local:
     return (Slice(source, dim, signed(node._saved_start) % max(source[dim], 1), output_shape(node)[dim]),)
 
 
-@pulled_by(kernels.shapes.split)
+@pulled_by(kernels.shapes.split, lambda node, dim: (dim,) * (dim != signed(node._saved_dim) % len(output_shape(node))))
 @derivative(
     "SplitBackward0",
     "SplitBackward0_copy",
@@ -124,7 +124,12 @@ def split(node: Any) -> Local:
     return (tuple(Slice(source, dim, start, count) for start, count in zip(starts, counts, strict=False)),)
 
 
-@pulled_by(kernels.shapes.unbind)
+def _beside(node: Any, dim: int) -> tuple[int]:
+    taken = signed(node._saved_dim) % (len(output_shape(node)) + 1)
+    return (dim + (dim >= taken),)
+
+
+@pulled_by(kernels.shapes.unbind, _beside)
 @derivative("UnbindBackward0", "UnbindBackward0_copy")
 def unbind(node: Any) -> Local:
     count, target = len(node._input_metadata), output_shape(node)

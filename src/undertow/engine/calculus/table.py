@@ -12,7 +12,19 @@ from undertow.engine.calculus.node import is_complex
 from undertow.engine.maps import Diagonal, LinearMap, Mask
 from undertow.errors import RegistryError
 
-__all__ = ["CALCULUS", "KERNELS", "Local", "Rule", "derivative", "elementwise", "masked", "pulled_by"]
+__all__ = [
+    "CALCULUS",
+    "KEEPS",
+    "KERNELS",
+    "Keeps",
+    "Local",
+    "Rule",
+    "derivative",
+    "elementwise",
+    "everywhere",
+    "masked",
+    "pulled_by",
+]
 
 Local = Sequence[LinearMap | tuple[LinearMap | None, ...] | None]
 """One entry per input of the operation: its map to the output (a tuple of maps where there are several
@@ -26,6 +38,14 @@ CALCULUS: dict[str, Rule] = {}
 
 KERNELS: dict[Rule, Kernel] = {}
 """For some rules, what gives the same products faster than the maps do that the rule states."""
+
+
+Keeps = Callable[[Any, int], Sequence[int]]
+"""Of a node and a dimension of its output: which dimension it is of the first inputs, as far as it is one of them, and
+no entry of theirs is sent anything by what stands elsewhere along it."""
+
+KEEPS: dict[Rule, Keeps] = {}
+"""For some rules that have a kernel, to which inputs it keeps the examples of a batch apart."""
 
 
 def derivative(*names: str) -> Callable[[Rule], Rule]:
@@ -46,8 +66,10 @@ def derivative(*names: str) -> Callable[[Rule], Rule]:
     return write
 
 
-def pulled_by(kernel: Kernel) -> Callable[[Rule], Rule]:
+def pulled_by(kernel: Kernel, keeps: Keeps | None = None) -> Callable[[Rule], Rule]:
     """Let the gradient be computed by a kernel wherever the decorated rule is used.
+
+    Where it `keeps` the examples of a batch apart, their gradients are computed by it too.
 
     Raises:
         RegistryError: The rule has a kernel already.
@@ -57,6 +79,8 @@ def pulled_by(kernel: Kernel) -> Callable[[Rule], Rule]:
         if rule in KERNELS:
             raise RegistryError(f"{rule} has a kernel already\n  Change that kernel, or state another rule.")
         KERNELS[rule] = kernel
+        if keeps is not None:
+            KEEPS[rule] = keeps
         return rule
 
     return remember
@@ -73,7 +97,7 @@ def elementwise(name: str, slope: Callable[[Any], Tensor], kernel: Kernel | None
 
     _enter(name, rule)
     if kernel is not None:
-        pulled_by(kernel)(rule)
+        pulled_by(kernel, everywhere)(rule)
 
 
 def masked(name: str, kept: Callable[[Any], Tensor], kernel: Kernel | None = None) -> None:
@@ -84,7 +108,12 @@ def masked(name: str, kept: Callable[[Any], Tensor], kernel: Kernel | None = Non
 
     _enter(name, rule)
     if kernel is not None:
-        pulled_by(kernel)(rule)
+        pulled_by(kernel, everywhere)(rule)
+
+
+def everywhere(_: Any, dim: int) -> Sequence[int]:
+    """Entry by entry, in the one input there is."""
+    return (dim,)
 
 
 def _enter(name: str, rule: Rule) -> None:

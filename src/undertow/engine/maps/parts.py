@@ -15,7 +15,7 @@ from undertow.engine.maps.batch import Shape
 
 __all__ = ["BLOCK", "Explicit", "Outer", "Parts", "Picked", "Pullable", "written_along", "written_squares"]
 
-BLOCK = 2**20
+BLOCK = 2**19
 """Gradients written out at a time: so many entries, or one example's."""
 
 
