@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +22,7 @@ from undertow.forecast import Outlook, outlook
 from undertow.observe.attach import refuse_a_second
 from undertow.observe.sampler import Sampler
 from undertow.observe.session import Session
+from undertow.ranks import apart, rank, ranks
 from undertow.store import Run
 from undertow.store.writer import Writer
 
@@ -62,6 +65,8 @@ class Observation:
     def _end(self, state: str, error: BaseException | None = None, signal: str = "") -> None:
         if os.getpid() == self._process:
             self._session.finish(state, error, signal)
+            with suppress(sqlite3.Error):
+                self._writer.meta(children=_children())
             self._writer.close()
 
     @property
@@ -136,15 +141,23 @@ def observe(
         argv=sys.argv,
         budget=budget,
         every=every,
+        rank=rank(),
+        ranks=ranks(),
         python=platform.python_version(),
         host=socket.gethostname(),
     )
     return Observation(Session(writer, sampler, model, optimizer), writer)
 
 
+def _children() -> float:
+    """Seconds of processor time that child processes took, of those that have ended."""
+    took = os.times()
+    return took.children_user + took.children_system
+
+
 def new_folder(name: str, below: Path = RUNS) -> Path:
     """A folder for a new run, named after what is run and when."""
-    base = below / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    base = below / apart(f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
     return next(
         folder
         for folder in (base, *(base.with_name(f"{base.name}-{n}") for n in range(2, 10000)))

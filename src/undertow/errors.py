@@ -13,6 +13,7 @@ UndertowError
 ├── CurvatureError          an operator has no spectrum, or none that can be found
 ├── ForecastError           a loss curve is too short, or a question reaches too far
 ├── NoiseError              too few observations for an error of the gradient noise
+├── ShardedError            weights are spread over processes, and cannot be observed
 ├── LandscapeError          a direction does not fit the model, or a file holds another slice
 ├── StandstillError         a trial onward from where a training stands cannot be planned so
 ├── PreflightError          a batch, or what is made of it, is not what a training needs
@@ -54,6 +55,10 @@ class ExamplesMixError(UndertowError):
 
 class SpaceError(UndertowError, ValueError):
     """A tangent or cotangent does not fit the operator it is multiplied with, or two operators each other."""
+
+
+class ShardedError(UndertowError):
+    """The weights that are trained are spread over several processes."""
 
 
 class DerivationError(UndertowError):

@@ -24,6 +24,13 @@ __all__ = ["Program", "launch", "module", "script"]
 
 NOTHING = nullcontext()
 
+LAUNCHERS = {
+    "torch.distributed.run": "--nproc-per-node 2",
+    "torch.distributed.launch": "--nproc-per-node 2",
+    "accelerate.commands.launch": "--num_processes 2",
+}
+"""Modules that start others that train, with an option of theirs."""
+
 _OURS = os.path.join(str(Path(__file__).resolve().parent), "")
 
 
@@ -116,6 +123,12 @@ def module(name: str, arguments: Sequence[str]) -> Program:
     except SyntaxError as error:
         told = "".join(traceback.format_exception_only(error)).rstrip()
         raise LaunchError(f"the module {name} is not Python that compiles\n  {told}\n  Nothing was run.") from error
+    if name in LAUNCHERS:
+        raise LaunchError(
+            f"{name} trains nothing itself: the processes that it starts do, and would not be observed\n"
+            "  Nothing was run. Let it start undertow instead, once in each of them:\n"
+            f"  python -m {name} {LAUNCHERS[name]} -m undertow run train.py"
+        )
     names = {
         "__file__": spec.origin,
         "__loader__": spec.loader,

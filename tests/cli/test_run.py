@@ -211,3 +211,27 @@ def test_a_disk_that_fills_up_is_told_after_the_training_has_ended_as_it_would(t
     assert watched.returncode == 74, watched.stderr
     assert "could not be kept beyond step" in watched.stderr
     assert stored(tmp_path).meta["format"]
+
+
+COUNTING = """
+import sys
+import undertow.cli.report, undertow.cli.run
+from undertow.cli import main
+
+counted = []
+for module in (undertow.cli.report, undertow.cli.run):
+    review = module.review
+    module.review = lambda run, review=review: counted.append(run) or review(run)
+try:
+    main()
+finally:
+    sys.__stdout__.write(f"judged {len(counted)} times")
+"""
+
+
+@pytest.mark.parametrize("silent", [[], ["--no-report"]])
+def test_a_preflight_judges_its_run_once(silent: list[str], tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+    ended = python("-c", COUNTING, "run", "--preflight", *silent, "train.py", folder=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stdout.endswith("judged 1 times")

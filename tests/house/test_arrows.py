@@ -60,10 +60,12 @@ LAYERS = {
         "plotly",
         "rich",
     ),
+    "undertow.ranks": (),
     "undertow.api": (
         "undertow.diagnose",
         "undertow.forecast",
         "undertow.observe",
+        "undertow.ranks",
         "undertow.store",
         "undertow.errors",
         "torch",
@@ -95,6 +97,7 @@ LAYERS = {
     "undertow.launch": ("undertow.api", "undertow.errors"),
     "undertow.progress": ("undertow.api", "rich"),
     "undertow.cli": ("undertow", "rich", "torch", "typer"),
+    "undertow.__main__": ("undertow.cli",),
     "undertow": ("undertow",),
 }
 """For each layer, what it may import besides itself and the standard library."""

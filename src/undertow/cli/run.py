@@ -13,11 +13,12 @@ from rich.text import Text
 from undertow.api import RUNS, Observation, new_folder, observe
 from undertow.cli.app import app, aside
 from undertow.cli.report import judge
-from undertow.diagnose import review
+from undertow.diagnose import Review, review
 from undertow.errors import UndertowError
 from undertow.launch import NOTHING, Program, launch, module, script
 from undertow.preflight import first_steps
 from undertow.progress import Progress
+from undertow.ranks import apart, rank
 from undertow.store import Run
 
 __all__: list[str] = []
@@ -68,45 +69,51 @@ def run(
 
     def start() -> int:
         program = (module if is_module else script)(words[0], words[1:])
-        folder = store / name if name else new_folder(program.name, store)
+        folder = store / apart(name) if name else new_folder(program.name, store)
         program.become_main()
         every = 1 if every_step or preflight else None
         observation = observe(budget=budget, every=every, focus=focus or (), store=folder)
+        told = not no_report and rank() == 0
         if not preflight:
-            return _observed(program, observation, not no_report)
-        status = _observed(program, observation, not no_report, first_steps())
-        return status or int(bool(review(Run(folder)).findings))
+            return _observed(program, observation, told)[0]
+        status, verdict = _observed(program, observation, told, first_steps())
+        return status or int(bool((verdict or review(Run(folder))).findings))
 
     context.obj.append(start)
 
 
 def _observed(
     program: Program, observation: Observation, reviewed: bool, within: AbstractContextManager[None] = NOTHING
-) -> int:
-    failed = False
+) -> tuple[int, Review | None]:
+    """The exit status, and the review if one was wanted and could be made."""
+    kept, verdict = True, None
     progress = Progress(observation)
 
     def end() -> None:
-        nonlocal failed
+        nonlocal kept, verdict
         progress.stop()
-        failed = not _told(observation, reviewed)
+        kept, verdict = _told(observation, reviewed)
 
-    with progress:
+    with progress if rank() == 0 else NOTHING:
         status = launch(program, observation, end, within)
-    return status or (CANNOT_STORE if failed else 0)
+    return status or (0 if kept else CANNOT_STORE), verdict
 
 
-def _told(observation: Observation, reviewed: bool) -> bool:
-    """Review the run, unless that is not wanted. A fault in doing so is told, and changes nothing."""
-    console = aside()
+def _told(observation: Observation, reviewed: bool) -> tuple[bool, Review | None]:
+    """Review the run, unless that is not wanted. A fault in doing so is told, and changes nothing.
+
+    Returns:
+        Whether all could be kept, and the review.
+    """
+    console, verdict = aside(), None
     try:
         if observation.unstored is not None:
             raise observation.unstored
         if reviewed:
-            judge(Run(observation.folder), console)
+            verdict = judge(Run(observation.folder), console)
     except (UndertowError, OSError) as error:
         console.print(Text(f"undertow: {error}"), soft_wrap=True)
-        return False
+        return False, None
     except Exception as fault:
         if os.environ.get("UNDERTOW_STRICT") == "1":
             raise
@@ -117,4 +124,4 @@ def _told(observation: Observation, reviewed: bool) -> bool:
             f"`undertow report {observation.folder}` shows it in full."
         )
         console.print(Text(told), soft_wrap=True)
-    return True
+    return True, verdict

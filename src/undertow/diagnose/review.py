@@ -58,6 +58,9 @@ CHECKS = (
 )
 """The modules whose diagnoses make up the table."""
 
+CHILDREN = 1.0
+"""Seconds of processor time from which on child processes may have trained something."""
+
 ALARM = 0.5
 """A finding of at least this harm is an alarm; below, a remark."""
 
@@ -154,7 +157,13 @@ def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
 
 def _not_applicable(case: Case) -> Review:
     summary = "No backward pass ran: no neural network was trained here, so backpropagation is not the problem."
-    return Review("not-applicable", summary, None, (), (), "", case.outcome, _notes(case))
+    took = case.run.meta.get("children", 0.0)
+    elsewhere = (
+        f"Child processes took {took:.0f} seconds of processor time. What they train is not observed: "
+        "run `undertow` within them, as in `torchrun -m undertow run train.py`.",
+    )
+    notes = (*_notes(case), *(elsewhere if took >= CHILDREN else ()))
+    return Review("not-applicable", summary, None, (), (), "", case.outcome, notes)
 
 
 def _notes(case: Case) -> tuple[str, ...]:
@@ -162,13 +171,19 @@ def _notes(case: Case) -> tuple[str, ...]:
     meta = case.run.meta
     if meta.get("compiled"):
         notes.append("Something was compiled: a compiled region is seen as one operation, from the outside.")
+    if meta.get("ranks", 1) > 1:
+        notes.append(
+            f"This is process {meta['rank']} of {meta['ranks']} that train together: each has a run of its own. "
+            "Losses and the flow are of its own batches; the weights are moved by gradients that all of them agreed on."
+        )
     if case.run.state in {"running", "interrupted", "exception", "killed"}:
         notes.append(f"The run did not end by itself ({case.run.state}): this is the verdict on what there is of it.")
     for event in case.run.events:
         if event.kind == "fault":
-            notes.append(
-                f"Undertow itself failed at step {event.step} and stopped observing: {event.facts.get('message')}"
+            whose = (
+                "Observing" if event.facts.get("type") == "ShardedError" else "Undertow itself failed, and observing"
             )
+            notes.append(f"{whose} stopped at step {event.step}: {event.facts.get('message')}")
         if event.kind == "exception":
             notes.append(f"The script raised {event.facts.get('type')}: {event.facts.get('message')}")
     return tuple(notes)

@@ -22,6 +22,7 @@ from undertow.observe.fresh import frozen
 from undertow.observe.ledger import Entry, Ledger, Row
 from undertow.observe.naming import Naming
 from undertow.observe.severed import severed
+from undertow.observe.sharded import refuse_sharded
 from undertow.observe.starts import starts_of
 from undertow.observe.targets import target
 from undertow.observe.updates import InForce, Moved, Moving, UpdateProbe, carried, moved_by
@@ -128,6 +129,7 @@ class Sample:
         leaves = [leaf for _, leaf in graph.leaves()]
         numbers = roster.numbers_of(leaves)
         if numbers is None:
+            refuse_sharded(leaves)
             roster.meet_locals(None)
             roster.meet_holders(leaves)
             numbers = [*map(roster.number_of, leaves)]
@@ -178,6 +180,7 @@ class Sample:
         key = *map(id, parameters), *map(Tensor.numel, parameters)
         moving = self._held_before.get(key)
         if moving is None:
+            refuse_sharded(parameters)
             moving = Moving(parameters, [*map(self._catalogue.roster.number_of, parameters)])
         self.held[key] = moving
         return moving
