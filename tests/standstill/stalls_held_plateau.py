@@ -29,7 +29,7 @@ def begun(model, loss_fn, data, steps=400, rate=0.01):
     return trained(model, loss_fn, [data], adam(rate)(model.parameters()), steps)
 
 
-@stall("plateau", sgd=(sgd(0.05),), adam=(adam(1e-3),))
+@stall("plateau", sgd=(sgd(0.01),), adam=(adam(1e-3),))
 def inputs_beyond_the_range_of_hard_tanh(optimizer):
     inputs, asked = regression(6, 300, 0.1)
     model = dense(nn.Hardtanh, 6, 10, 1)

@@ -65,6 +65,7 @@ class Ground:
 def slope(training: Training) -> Slope:
     """The gradient over all batches, and how it differs from batch to batch."""
     with training.untouched():
+        torch.manual_seed(0)
         loss = training.backward()
         parameters = training.parameters
         whole = [torch.zeros_like(p) if p.grad is None else p.grad.detach().clone() for p in parameters.values()]

@@ -76,7 +76,7 @@ def standstill(
     if steps < LEAST:
         raise StandstillError(f"in {steps} steps a fall cannot be told from chance\n  Take {LEAST} or more.")
     training = Training(model, loss_fn, listed(batches), optimizer)
-    with training.alone():
+    with training.alone(), training.untouched():
         if not training.parameters:
             raise StandstillError(
                 "the optimizer holds no parameter of this model that requires a gradient\n"
@@ -147,8 +147,8 @@ class _Search:
 
     @cached_property
     def still(self) -> Tried:
-        """Without noise; of one batch alone there is none."""
-        return self._try(Whole()) if len(self.training.batches) > 1 else self.going
+        """Without noise, where there is some."""
+        return self._try(Whole()) if AS_IT_GOES.random(self.training) else self.going
 
     def _stirred(self) -> Standstill | None:
         """Smaller steps, or the same without noise, help."""
@@ -175,17 +175,23 @@ class _Search:
         return None
 
     def _flat(self) -> Standstill | None:
-        """The loss does not depend on most of the weights, wherever they go."""
+        """The loss does not depend on some weights: on most of all, or on some that help when they are begun anew."""
         changes = felt(self.training)
         self.unfelt.extend(name for name, change in changes.items() if change < WORTH)
-        sizes = {name: self.training.parameters[name].numel() for name in changes}
-        if 2 * sum(sizes[name] for name in self.unfelt) <= sum(sizes.values()):
-            return None
         modules = {name.rpartition(".")[0] for name in self.unfelt}
         able = {name: self.training.model.get_submodule(name) for name in sorted(modules)}
         able = {name: module for name, module in able.items() if hasattr(module, "reset_parameters")}
-        helps = bool(able) and self._helps(self._try(Fresh([*able.values()], [*able])))
-        return self._found("plateau", confirmed=helps)
+        helps = bool(able) and self._begun_anew(able)
+        sizes = {name: self.training.parameters[name].numel() for name in changes}
+        most = 2 * sum(sizes[name] for name in self.unfelt) > sum(sizes.values())
+        return self._found("plateau", confirmed=helps) if helps or most else None
+
+    def _begun_anew(self, modules: dict[str, nn.Module]) -> bool:
+        """Whether these, begun anew, bring the loss down: as training goes, or by a better method more than without."""
+        names, begun = [*modules], [*modules.values()]
+        if self._helps(self._try(Fresh(begun, names))):
+            return True
+        return self._try(Fresh(begun, names, Newton(self.plan.steps))).helps(self.newton, self.plan.worth)
 
     def _behind_a_saddle(self) -> Standstill | None:
         """Past the direction of negative curvature lies more than before it, though the way there is long."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -19,13 +20,19 @@ __all__ = ["ROUNDINGS", "Training"]
 ROUNDINGS = 10
 """How many units of rounding a sum may be off by, in what is computed over a batch."""
 
+DRAWS = 8
+"""Of the modules' random numbers, over which all batches are averaged at least: an eighth of their variance is left."""
+
+LOOKED_AT = 1 << 31
+"""Where the seeds begin of draws at which a loss is looked at, apart from those that steps are made with."""
+
 
 @dataclass(frozen=True)
 class Training:
     """A model, its loss, the batches it is trained on, and its optimizer.
 
     The loss is the mean over all the batches, in the modes that the model is in. Wherever a module draws random numbers
-    (dropout), it is the loss of one draw, always the same.
+    (dropout), it is looked at in draws that no step was made with: a way down that only one draw has is none.
     """
 
     model: nn.Module
@@ -57,10 +64,10 @@ class Training:
         with untouched(self.model, self.optimizer):
             yield
 
-    def loss(self) -> float:
-        """The mean loss over all batches."""
+    def loss(self, draw: int = 0) -> float:
+        """The mean loss over all batches, in one draw of the modules' random numbers."""
         with torch.no_grad(), same_chance():
-            torch.manual_seed(0)
+            torch.manual_seed(LOOKED_AT + draw)
             return float(mean_over(self.batches, lambda batch: called(self.model, self.loss_fn, batch)))
 
     @property
@@ -68,17 +75,32 @@ class Training:
         """The least change of the loss that is more than rounding."""
         return ROUNDINGS * abs(self.loss()) * max(torch.finfo(p.dtype).eps for p in self.parameters.values())
 
+    @cached_property
+    def chance(self) -> bool:
+        """Whether modules draw random numbers, so that the loss is another each time."""
+        return any(abs(self.loss(draw) - self.loss()) > self.resolution for draw in (1, 2))
+
     def backward(self) -> float:
-        """The mean loss over all batches, with its gradient in `.grad`."""
+        """The mean loss over all batches, and over draws of random numbers, with its gradient in `.grad`."""
         self.model.zero_grad()
-        total, count = 0.0, sum(map(examples, self.batches))
-        with same_chance():
-            torch.manual_seed(0)
-            for batch in self.batches:
-                loss = loss_of(self.model, self.loss_fn, batch) * (examples(batch) / count)
-                loss.backward()
-                total += loss.item()
+        batches = [*self.batches] * (-(-DRAWS // len(self.batches)) if self.chance else 1)
+        total, count = 0.0, sum(map(examples, batches))
+        for batch in batches:
+            loss = loss_of(self.model, self.loss_fn, batch) * (examples(batch) / count)
+            loss.backward()
+            total += loss.item()
         return total
+
+    def objective(self) -> Callable[[], float]:
+        """The same in draws that are drawn now and then kept, as a method needs it that compares losses."""
+        drawn = int(torch.randint(LOOKED_AT, ()))
+
+        def backward() -> float:
+            with same_chance():
+                torch.manual_seed(drawn)
+                return self.backward()
+
+        return backward
 
     def gradient(self, batch: Any) -> list[Tensor]:
         """The gradient of the loss of one batch."""

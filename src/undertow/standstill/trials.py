@@ -29,10 +29,9 @@ __all__ = [
 class Trial(abc.ABC):
     """One thing done otherwise. Subclasses are final and frozen."""
 
-    @property
-    def random(self) -> bool:
-        """Whether it depends on the order of the batches."""
-        return True
+    def random(self, training: Training) -> bool:
+        """Whether it goes otherwise each time: by the order of the batches, or by what the modules draw."""
+        return len(training.batches) > 1 or training.chance
 
     @abc.abstractmethod
     def __str__(self) -> str:
@@ -74,9 +73,8 @@ class Rate(Trial):
 class Whole(Trial):
     """Every step by all batches together: the same steps without their noise."""
 
-    @property
-    def random(self) -> bool:
-        return False
+    def random(self, training: Training) -> bool:
+        return training.chance
 
     def __str__(self) -> str:
         return "all batches in every step"
@@ -93,9 +91,8 @@ class Along(Trial):
     length: float
     then: Trial = AS_IT_GOES
 
-    @property
-    def random(self) -> bool:
-        return self.then.random
+    def random(self, training: Training) -> bool:
+        return self.then.random(training)
 
     def __str__(self) -> str:
         onward = "" if self.then is AS_IT_GOES else f", then {self.then}"
@@ -115,9 +112,8 @@ class Balanced(Trial):
 
     share: float = 0.01
 
-    @property
-    def random(self) -> bool:
-        return False
+    def random(self, training: Training) -> bool:
+        return training.chance
 
     def __str__(self) -> str:
         return f"every weight moved by {self.share:.0%} of its norm a step"
@@ -137,16 +133,15 @@ class Newton(Trial):
 
     iterations: int
 
-    @property
-    def random(self) -> bool:
-        return False
+    def random(self, training: Training) -> bool:
+        return training.chance
 
     def __str__(self) -> str:
         return "L-BFGS with a line search over all batches"
 
     def prepare(self, training: Training) -> None:
         method = LBFGS([*training.parameters.values()], max_iter=self.iterations, line_search_fn="strong_wolfe")
-        method.step(training.backward)
+        method.step(training.objective())
 
     def step(self, training: Training, _batch: Any) -> None:
         """None: all of them have been made."""
@@ -158,10 +153,19 @@ class Fresh(Trial):
 
     modules: Sequence[nn.Module] = field(repr=False)
     names: Sequence[str]
+    then: Trial = AS_IT_GOES
+
+    def random(self, _training: Training) -> bool:
+        return True
 
     def __str__(self) -> str:
-        return f"{', '.join(self.names[:3])}{' and others' if len(self.names) > 3 else ''} begun anew"
+        onward = "" if self.then is AS_IT_GOES else f", then {self.then}"
+        return f"{', '.join(self.names[:3])}{' and others' if len(self.names) > 3 else ''} begun anew{onward}"
 
-    def prepare(self, _training: Training) -> None:
+    def prepare(self, training: Training) -> None:
         for module in self.modules:
             module.reset_parameters()  # type: ignore[operator]
+        self.then.prepare(training)
+
+    def step(self, training: Training, batch: Any) -> None:
+        self.then.step(training, batch)

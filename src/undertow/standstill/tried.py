@@ -19,8 +19,8 @@ LOOKS = 4
 """How often the loss over all batches is looked at in the second quarter of a trial, and in the last."""
 
 
-DEVIATIONS = 3
-"""By how many a loss at the start differs from a draw of those at the end: three in a thousand are farther out."""
+SURE = 0.997
+"""How sure it is that a start above this is no loss like those at the end: what three standard deviations are."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Tried:
         what: What was done otherwise.
         ends: The mean loss over its last quarter, of each repeat.
         fall: By how much the loss falls over all its steps, at the pace from its second quarter to its last.
-        spread: The standard deviation of the loss from look to look in its last quarter.
+        since: By how much a loss of its last quarter lies below the one at the start, of all repeats. The error is that
+            of one more such loss against them: the start is one, if nothing has changed since.
         fell: By how much it lies lower at the end than at the start, the mean of all repeats.
         promised: By how much it would if the gradient of the start held all the way. For a convex loss that is never
             less than it fell: where it is, the gradient grew on the way.
@@ -55,13 +56,13 @@ class Tried:
     what: str
     ends: Sequence[float]
     fall: Estimate
-    spread: float
+    since: Estimate
     fell: float
     promised: float
 
     def falls(self, worth: float) -> bool:
         """Whether the loss still falls by what is worth having: all along, or from the start and then no more."""
-        at_once = self.fell > max(worth, DEVIATIONS * self.spread)
+        at_once = self.since.value > worth and self.since.interval(SURE)[0] > 0
         return at_once or (self.fall.value > worth and above_zero(self.fall))
 
     def gain(self, other: Tried) -> Estimate:
@@ -81,7 +82,7 @@ def above_zero(estimate: Estimate) -> bool:
 
 def tried(training: Training, trial: Trial, plan: Plan, gradient: Sequence[Tensor]) -> Tried:
     """Go onward from where the training stands, as often as is planned, and leave all as it was."""
-    repeats = plan.repeats if trial.random and len(training.batches) > 1 else 1
+    repeats = plan.repeats if trial.random(training) else 1
     courses = [_course(training, trial, plan.steps, seed, gradient) for seed in range(repeats)]
     falls = [2 * (mean(course.early) - mean(course.late)) for course in courses]
     within = max(2 * math.hypot(_error(course.early), _error(course.late)) for course in courses)
@@ -89,7 +90,7 @@ def tried(training: Training, trial: Trial, plan: Plan, gradient: Sequence[Tenso
         what=str(trial),
         ends=[mean(course.late) for course in courses],
         fall=_at_least(_estimated(falls), within),
-        spread=max(_error(course.late) * math.sqrt(len(course.late)) for course in courses),
+        since=_one_more([course.start - late for course in courses for late in course.late]),
         fell=mean([course.start - course.late[-1] for course in courses]),
         promised=mean([course.promised for course in courses]),
     )
@@ -108,7 +109,7 @@ class _Course:
 def _course(training: Training, trial: Trial, steps: int, seed: int, gradient: Sequence[Tensor]) -> _Course:
     early, late = _looks(steps, 0.25, 0.5), _looks(steps, 0.75, 1.0)
     seen: dict[int, float] = {}
-    start = training.loss()
+    start = training.loss(seed)
     before = [parameter.detach().clone() for parameter in training.parameters.values()]
     with training.untouched():
         torch.manual_seed(seed)
@@ -116,15 +117,19 @@ def _course(training: Training, trial: Trial, steps: int, seed: int, gradient: S
         for step, number in enumerate(_order(len(training.batches), steps, seed), 1):
             trial.step(training, training.batches[number])
             if step in early or step in late:
-                seen[step] = training.loss()
+                seen[step] = training.loss(seed)
         moved = zip(gradient, before, training.parameters.values(), strict=True)
         promised = sum(float((g * (start - end.detach())).sum()) for g, start, end in moved)
     return _Course(start, [seen[step] for step in early], [seen[step] for step in late], promised)
 
 
 def _looks(steps: int, start: float, end: float) -> list[int]:
-    """Steps after which to look, evenly spread over a part of a trial, its end included."""
+    """Steps after which to look, evenly spread over a part of a trial, its end included.
+
+    They are an odd number of steps apart: what jumps from side to side is seen on both.
+    """
     every = max(1, round((end - start) * steps / LOOKS))
+    every -= 1 - every % 2
     return sorted({max(1, round(end * steps) - every * back) for back in range(LOOKS)})
 
 
@@ -147,6 +152,12 @@ def _error(losses: Sequence[float]) -> float:
 def _at_least(estimate: Estimate, error: float) -> Estimate:
     """The same, with an error no smaller than this."""
     return replace(estimate, error=max(estimate.error, error), freedom=max(estimate.freedom, LOOKS - 1))
+
+
+def _one_more(values: Sequence[float]) -> Estimate:
+    """Their mean, with the error of one more of them against it."""
+    middle = _estimated(values)
+    return replace(middle, error=middle.error * math.sqrt(len(values) + 1))
 
 
 def _alike(ours: Sequence[float], theirs: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
