@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from undertow.noise import Estimate
+from undertow.noise.estimate import total
 from undertow.standstill.training import Training
 from undertow.standstill.trials import Trial
 
@@ -84,12 +85,10 @@ def tried(training: Training, trial: Trial, plan: Plan, gradient: Sequence[Tenso
     """Go onward from where the training stands, as often as is planned, and leave all as it was."""
     repeats = plan.repeats if trial.random(training) else 1
     courses = [_course(training, trial, plan.steps, seed, gradient) for seed in range(repeats)]
-    falls = [2 * (mean(course.early) - mean(course.late)) for course in courses]
-    within = max(2 * math.hypot(_error(course.early), _error(course.late)) for course in courses)
     return Tried(
         what=str(trial),
         ends=[mean(course.late) for course in courses],
-        fall=_at_least(_estimated(falls), within),
+        fall=_paced(courses),
         since=_one_more([course.start - late for course in courses for late in course.late]),
         fell=mean([course.start - course.late[-1] for course in courses]),
         promised=mean([course.promised for course in courses]),
@@ -145,13 +144,11 @@ def mean(losses: Sequence[float]) -> float:
     return sum(losses) / len(losses)
 
 
-def _error(losses: Sequence[float]) -> float:
-    return _estimated(losses).error
-
-
-def _at_least(estimate: Estimate, error: float) -> Estimate:
-    """The same, with an error no smaller than this."""
-    return replace(estimate, error=max(estimate.error, error), freedom=max(estimate.freedom, LOOKS - 1))
+def _paced(courses: Sequence[_Course]) -> Estimate:
+    """The fall from quarter to quarter, with the larger of two errors: from repeat to repeat, and from look to look."""
+    across = _estimated([2 * (mean(course.early) - mean(course.late)) for course in courses])
+    within = [total([_estimated(course.early), _estimated(course.late)]).times(2) for course in courses]
+    return replace(max(across, *within, key=lambda estimate: estimate.error), value=across.value)
 
 
 def _one_more(values: Sequence[float]) -> Estimate:
