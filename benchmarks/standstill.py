@@ -1,7 +1,8 @@
-"""How often is the reason right for which a training stands still? `python -m benchmarks.standstill [held] [built]`.
+"""How often is the reason right for which a training stands still? `python -m benchmarks.standstill`.
 
 Over trainings that stand still for a reason known by how they were made (tests/standstill/): those *held* out, made by
-somebody who had not read the search, and those by which it was *built*.
+somebody who had not read the search, those held out *again* when it had been mended by these, and those by which it was
+*built*. Those named are judged, or all: `held again built`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.standstill.stalls import STALLS
 __all__: list[str] = []
 
 KINDS = ("minimum", "saddle", "plateau", "noise-floor", "step-too-small", "bouncing")
-GROUPS = {"held": "Held out", "built": "Looked at while the search was built"}
+GROUPS = {"held": "Held out", "again": "Held out again", "built": "Looked at while the search was built"}
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,17 @@ class Judged:
 
 def entered(group: str) -> list[str]:
     """The stalls of a group, by name."""
-    held = [m.name for m in pkgutil.iter_modules(tests.standstill.__path__) if m.name.startswith("stalls_held_")]
-    built = [m.name for m in pkgutil.iter_modules(tests.standstill.__path__) if m.name.startswith("stalls_")]
-    for name in held if group == "held" else [name for name in built if name not in held]:
-        importlib.import_module(f"tests.standstill.{name}")
-    return list(STALLS)
+    known = set(STALLS)
+    for module in pkgutil.iter_modules(tests.standstill.__path__):
+        if module.name.startswith("stalls_") and group_of(module.name) == group:
+            importlib.import_module(f"tests.standstill.{module.name}")
+    return [name for name in STALLS if name not in known]
+
+
+def group_of(module: str) -> str:
+    """Files of held-out stalls say so in their names."""
+    second = module.split("_")[1]
+    return second if second in GROUPS else "built"
 
 
 def judged(name: str) -> Judged:
@@ -82,12 +89,9 @@ def report(all_judged: Iterable[Judged]) -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
-    known: set[str] = set()
     for group in sys.argv[1:] or GROUPS:
-        names = [name for name in entered(group) if name not in known]
-        known.update(names)
         print(f"\n## {GROUPS[group]}\n")
-        report(map(judged, names))
+        report(map(judged, entered(group)))
 
 
 if __name__ == "__main__":

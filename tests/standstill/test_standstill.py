@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from torch import nn
 
 import undertow
@@ -27,7 +28,7 @@ from tests.standstill.stalls import STALLS, cut, dense, regression, sgd, trained
 from undertow.errors import StandstillError
 from undertow.standstill.training import Training
 from undertow.standstill.trials import AS_IT_GOES, Rate, Whole
-from undertow.standstill.tried import Plan, tried
+from undertow.standstill.tried import SURE, Plan, tried
 
 QUICK = [
     "least_squares[sgd]",
@@ -51,6 +52,9 @@ QUICK = [
     "errors_that_do_not_weigh[sgd]",
     "events_slowed[momentum]",
     "heavy_tails_in_one_batch[nesterov]",
+    "inputs_left_out[adam]",
+    "inputs_left_out_at_a_large_rate[sgd]",
+    "code_that_is_always_the_same[adam]",
 ]
 """All of them are judged in benchmarks/standstill.py."""
 
@@ -83,11 +87,37 @@ def test_a_training_that_goes_on_is_said_to_go_on(falling):
     assert len(found.trials) == 1
 
 
+class Wandering(nn.Module):
+    """With steps of 1 down the loss below, the logistic map: it goes on through [0, 1] for ever and comes nowhere."""
+
+    def __init__(self, place):
+        super().__init__()
+        self.place = nn.Parameter(place)
+
+    def forward(self, _):
+        return 2 + 4 / 3 * self.place**3 - 1.5 * self.place**2
+
+
+def test_what_wanders_and_comes_nowhere_is_not_said_to_fall_more_often_than_was_promised():
+    chance, batch, starts, found = torch.Generator().manual_seed(0), torch.zeros(1), 300, 0
+    for start in torch.rand(starts, generator=chance, dtype=torch.float64):
+        model = Wandering(start.clone())
+        training = Training(model, lambda output, _: output, [(batch, batch)], sgd(1.0)(model.parameters()))
+        found += tried(training, AS_IT_GOES, Plan(100, 1, 0.02), [torch.zeros(())]).falls(0.02)
+    promised = 0.05 + (1 - SURE) / 2  # by its pace, and since its start
+    assert binomtest(found, starts, promised, alternative="greater").pvalue > 0.01, f"{found} of {starts}"
+
+
+def test_a_start_that_happens_to_be_high_is_not_known_to_be_one_by_chance():
+    found = judged(STALLS["ratings_in_small_batches[adam]"][1]())
+    assert found.kind == "falling"
+
+
 def test_a_fall_that_is_not_worth_having_does_not_count(falling):
     assert judged(falling, worth=100.0, steps=20).kind == "minimum"
 
 
-@pytest.mark.parametrize("name", ["every_unit_dead[adam]", "units_all_alike[momentum]"])
+@pytest.mark.parametrize("name", ["every_unit_dead[adam]", "units_all_alike[momentum]", "batch_normalised_line[sgd]"])
 def test_all_is_afterwards_as_it_was_to_the_last_bit(name):
     stall = STALLS[name][1]()
     kept, mode = bits(stall.model, stall.optimizer), [p.requires_grad for p in stall.model.parameters()]
