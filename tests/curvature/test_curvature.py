@@ -194,3 +194,38 @@ def test_the_curvature_of_several_batches_is_that_of_all_their_examples(of):
     whole, several = (curvature(network(), LOSS, batch, of=of).operator.matrix() for batch in (BATCH, parts))
     torch.testing.assert_close(several, whole)
     assert not torch.allclose(curvature(network(), LOSS, parts[0], of=of).operator.matrix(), whole, rtol=1e-3)
+
+
+def quadratic(matrix):
+    """The Hessian of a quadratic, which is the matrix itself."""
+    point = torch.zeros(len(matrix), dtype=matrix.dtype, requires_grad=True)
+    return undertow.hessian(point @ matrix @ point / 2, point)
+
+
+@pytest.mark.parametrize("values", [[0.0] * 9, [3.0] + [0.0] * 8, [-2.0] * 4 + [5.0] * 5], ids=["none", "one", "two"])
+def test_operators_whose_spectrum_repeats_show_both_ends(values):
+    turned = torch.linalg.qr(torch.randn(9, 9, dtype=torch.float64)).Q
+    found = eigen(quadratic(turned @ torch.diag(torch.tensor(values, dtype=torch.float64)) @ turned.T), 2, "both")
+    assert [pair.value for pair in found.pairs] == pytest.approx([max(values), min(values)], abs=1e-9)
+
+
+def test_a_space_that_becomes_too_large_is_left_to_restarts():
+    values = torch.linspace(1, 2, 300, dtype=torch.float64)
+    found = eigen(quadratic(torch.diag(values)), 1, tolerance=1e-6)
+    assert found.largest.value == pytest.approx(2.0, rel=1e-6)
+    assert found.products > 48
+
+
+@pytest.mark.parametrize(("name", "spread"), [("few directions", 0.0), ("all alike", 1.0)])
+def test_directions_are_taken_out_where_that_pays(name, spread):
+    turned = torch.linalg.qr(torch.randn(80, 80, dtype=torch.float64)).Q
+    few = torch.zeros(80, dtype=torch.float64)
+    few[:3] = torch.tensor([100.0, 50.0, 20.0])
+    even = torch.ones(80, dtype=torch.float64)
+    even[::2] = -1.0
+    values = spread * even + (1 - spread) * few
+    operator = quadratic(turned @ torch.diag(values) @ turned.T)
+    off = [trace(operator, 30, seed=seed).whole.value - float(values.sum()) for seed in range(40)]
+    seen = math.sqrt(sum(o * o for o in off) / len(off))
+    all_probes = math.sqrt(2 * float(values.square().sum()) / 30)
+    assert seen < (0.1 if name == "few directions" else 1.3) * all_probes

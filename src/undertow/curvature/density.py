@@ -63,7 +63,7 @@ def density(operator: Operator, steps: int = 30, starts: int = 4, *, seed: int =
     Args:
         operator: Symmetric, such as `undertow.hessian(loss, model)`.
         steps: Lanczos steps from each start; moments up to twice as high come out exact but for the random starts.
-        starts: Random starts, at least 2; they are followed together, in one sweep a step.
+        starts: Random starts, at least 2.
         seed: Of the starts.
 
     Raises:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from undertow.curvature.krylov import Ritz, lanczos
 from undertow.curvature.rows import square, times
 from undertow.errors import CurvatureError
 from undertow.linear import Operator
@@ -19,6 +21,12 @@ __all__ = ["Eigen", "Eigenpair", "eigen"]
 Ends = Literal["largest", "smallest", "both"]
 TOLERANCE = 1e-3
 """Of the vector, relative to the spread of the spectrum; the eigenvalue is off by about its square."""
+
+LARGEST = 48
+"""Dimensions of the space in which all ends are sought at once, if memory allows."""
+
+MEMORY = 1 << 30
+"""Bytes that its vectors may take."""
 
 LOOSE = 0.1
 """The same for an eigenvalue that only serves to find others."""
@@ -60,8 +68,13 @@ class Eigen:
         return self.pairs[-1]
 
 
-def eigen(operator: Operator, count: int = 1, ends: Ends = "largest", *, tolerance: float = TOLERANCE) -> Eigen:
-    """The extreme eigenvalues of a symmetric operator, by SciPy's Lanczos over our products.
+def eigen(
+    operator: Operator, count: int = 1, ends: Ends = "largest", *, tolerance: float = TOLERANCE, seed: int = 0
+) -> Eigen:
+    """The extreme eigenvalues of a symmetric operator, by Lanczos over our products.
+
+    All ends are sought in the space of one start's products. Where that becomes too large before they are right,
+    SciPy's Lanczos with restarts takes its place.
 
     Args:
         operator: Symmetric, such as `undertow.hessian(loss, model)`.
@@ -69,21 +82,50 @@ def eigen(operator: Operator, count: int = 1, ends: Ends = "largest", *, toleran
         ends: The algebraically largest, the smallest, or both.
         tolerance: Of the vectors, relative to the spread of the spectrum, at which to stop. Eigenvalues are off by
             about its square; the error told with each is a bound, and much larger.
+        seed: Of the start.
 
     Raises:
         CurvatureError: The operator is not square, has fewer than `count` + 2 dimensions, gives numbers that are not
             finite, or did not converge.
 
     Source:
-        Lehoucq, Sorensen & Yang 1998, ARPACK Users' Guide; the bound of the error is Weyl's, for symmetric operators.
+        Parlett 1980, The Symmetric Eigenvalue Problem; Lehoucq, Sorensen & Yang 1998, ARPACK Users' Guide; the bound
+        of the error is Weyl's, for symmetric operators.
     """
     square(operator)
     if operator.source.size <= count + 1:
         return _of_all(operator, count, ends)
+    upper = {"largest": count, "smallest": 0, "both": max(1, count - count // 2)}[ends]
+    lower = {"largest": 0, "smallest": count, "both": max(1, count // 2)}[ends]
     counted = _Counted(operator)
-    found = [*_ends(counted, count, ends, tolerance)]
-    pairs = [_pair(operator, value, vector) for value, vector in sorted(found, key=lambda pair: -pair[0])]
-    return Eigen(pairs, counted.products + len(pairs))
+    pairs = _within_one_space(counted, lower, upper, tolerance, seed)
+    if pairs is None:
+        found = [*_ends(counted, count, ends, tolerance)]
+        pairs = [_pair(operator, value, vector) for value, vector in sorted(found, key=lambda pair: -pair[0])]
+        return Eigen(pairs, counted.products + len(pairs))
+    return Eigen(pairs, counted.products)
+
+
+def _within_one_space(counted: _Counted, lower: int, upper: int, tolerance: float, seed: int) -> list[Eigenpair] | None:
+    """The lowest and the highest eigenpairs, in descending order; `None` where the space became too large."""
+    most = min(counted.size, max(2 * (lower + upper) + 1, min(LARGEST, MEMORY // (8 * counted.size))))
+    for ritz in lanczos(counted.product, _begun(counted.operator, seed), most):
+        steps = len(ritz.values)
+        places = [*range(steps - 1, steps - 1 - upper, -1), *range(lower - 1, -1, -1)]
+        right = steps > lower + upper and all(ritz.errors[place] <= tolerance * ritz.spread for place in places)
+        if right or steps == counted.size:
+            return [_made(counted.operator, ritz, place) for place in places]
+    return None
+
+
+def _begun(operator: Operator, seed: int) -> Tensor:
+    dtype = torch.float32 if all(dtype == torch.float32 for dtype in operator.source.dtypes) else torch.float64
+    return torch.randn(operator.source.size, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def _made(operator: Operator, ritz: Ritz, place: int) -> Eigenpair:
+    point = operator.source.point(operator.source.unflat(ritz.vector(place)))
+    return Eigenpair(float(ritz.values[place]), float(ritz.errors[place]), point)
 
 
 class _Counted:
@@ -94,9 +136,13 @@ class _Counted:
         self.size = operator.source.size
         self.products = 0
 
-    def __call__(self, vector: NDArray[Any]) -> NDArray[Any]:
+    def product(self, vector: Tensor) -> Tensor:
+        """With one vector."""
         self.products += 1
-        return times(self.operator, torch.as_tensor(vector).reshape(1, -1))[0].numpy()
+        return times(self.operator, vector[None])[0]
+
+    def __call__(self, vector: NDArray[Any]) -> NDArray[Any]:
+        return self.product(torch.as_tensor(vector).reshape(-1)).numpy()
 
 
 Found = tuple[float, NDArray[Any]]

@@ -16,6 +16,9 @@ from undertow.noise import Estimate
 
 __all__ = ["Trace", "trace"]
 
+WORTH_IT = 1 / 3
+"""Left of the squared norm by the sketch: then a third of the probes varies as little as all would without it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -33,35 +36,63 @@ class Trace:
 
 
 def trace(operator: Operator, products: int = 48, *, seed: int = 0) -> Trace:
-    """The trace, by random probes, two thirds of the products spent on taking out the largest part exactly (Hutch++).
+    """The trace, by random probes.
+
+    A third of the products shows how much of the operator lies in few directions. Where enough of it does, a second
+    third takes these out exactly (Hutch++), and the error falls as 1 / `products`. Otherwise all are probes, and it
+    falls as 1 / √`products`.
 
     Args:
         operator: Symmetric, such as `undertow.hessian(loss, model)`.
-        products: How many products to spend, at least 9. The error falls as 1 / `products` where the spectrum falls
-            fast, as a network's does, and as 1 / √`products` otherwise.
+        products: How many products to spend, at least 9.
         seed: Of the probes.
 
     Raises:
         CurvatureError: The operator is not square, there are too few products for an error, or one is not finite.
 
     Source:
-        Meyer, Musco, Musco & Woodruff 2021, Hutch++: Optimal Stochastic Trace Estimation, arXiv:2010.09649.
+        Hutchinson 1990; Meyer, Musco, Musco & Woodruff 2021, Hutch++: Optimal Stochastic Trace Estimation,
+        arXiv:2010.09649.
     """
     square(operator)
     if products < 9:
         raise CurvatureError(f"products={products} leaves too few probes for an error\n  Take 9 or more.")
     generator = torch.Generator().manual_seed(seed)
     third = min(products // 3, operator.source.size)
-    sketch = times(operator, signs(operator, third, generator))
-    basis = torch.linalg.qr(sketch.T)[0].T  # (third, size): the directions that the operator mostly gives
-    exact = basis * times(operator, basis)
     probes = signs(operator, third, generator)
-    probes -= (probes @ basis.T) @ basis
-    random = probes * times(operator, probes)
+    sketch = times(operator, probes)
+    if _left_over(sketch) < WORTH_IT:
+        exact, random = _deflated(operator, sketch, generator)
+    else:
+        more = signs(operator, products - third, generator)
+        exact = probes[:0]
+        random = torch.cat([probes * sketch, more * times(operator, more)])
     names = operator.source.names or tuple(map(str, range(len(operator.source.shapes))))
     sizes = operator.source.sizes
     blocks = zip(names, exact.split(sizes, 1), random.split(sizes, 1), strict=True)
-    return Trace(_estimate(exact, random), {name: _estimate(*block) for name, *block in blocks}, 3 * third)
+    spent = len(exact) + len(random) + (third if len(exact) else 0)
+    return Trace(_estimate(exact, random), {name: _estimate(*block) for name, *block in blocks}, spent)
+
+
+def _left_over(sketch: Tensor) -> float:
+    """The share of the operator's squared norm that its products with some probes leave to that with another.
+
+    The distance of a column from the span of the others is one over the norm of a row of the inverse of R.
+    """
+    total = sketch.square().sum(1)
+    upper = torch.linalg.qr(sketch.T).R
+    if not bool(total.all()) or float(upper.diagonal().abs().min()) <= 1e-12 * float(upper.diagonal().abs().max()):
+        return 0.0
+    rows = torch.linalg.solve_triangular(upper, torch.eye(len(upper), dtype=upper.dtype), upper=True)
+    return float(rows.square().sum(1).reciprocal().sum() / total.sum())
+
+
+def _deflated(operator: Operator, sketch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Entry by entry, what the directions of a sketch hold of the trace, and what probes find of the rest."""
+    basis = torch.linalg.qr(sketch.T)[0].T  # (third, size): the directions that the operator mostly gives
+    probes = signs(operator, len(sketch), generator)
+    probes -= (probes @ basis.T) @ basis
+    return basis * times(operator, basis), probes * times(operator, probes)
 
 
 def _estimate(exact: Tensor, random: Tensor) -> Estimate:
