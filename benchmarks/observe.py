@@ -7,7 +7,9 @@ Peers are measured where they can be imported; install them apart, after torch, 
 from __future__ import annotations
 
 import os
+import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +24,6 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-import undertow
 from benchmarks.models import MODELS, Task
 
 SECONDS = float(os.environ.get("SECONDS", "20"))
@@ -40,6 +41,8 @@ def plain(model: nn.Module, optimizer: Optimizer) -> AbstractContextManager[Call
 
 @contextmanager
 def ours(model: nn.Module, optimizer: Optimizer) -> Iterator[Callable[[Any], None]]:
+    import undertow
+
     with tempfile.TemporaryDirectory() as folder, undertow.observe(every=1, store=Path(folder) / "run"):
         yield lambda _: None
 
@@ -130,6 +133,8 @@ def available(ways: dict[str, Way]) -> dict[str, Way]:
 
 def whole_run(width: int, steps: int = 1000) -> tuple[float, float]:
     """What a run of steps of about 10 ms costs at the default budget: in processor time, and by our own account."""
+    import undertow
+
     spent = [_trained(width, steps, nullcontext())]
     with tempfile.TemporaryDirectory() as folder:
         spent.append(_trained(width, steps, undertow.observe(store=Path(folder) / "run")))
@@ -168,10 +173,52 @@ def _width_for(seconds: float) -> int:
     return 2048
 
 
+LASTING = 6.0
+"""Seconds of training over which the peak of memory is taken."""
+
+
+def memory(name: str) -> list[float]:
+    """Peak memory of a process that trains, observed at the default budget, over that of one that does not, less 1."""
+    found = []
+    for _ in range(3):
+        peaks = [
+            int(subprocess.run([sys.executable, "-m", "benchmarks.observe", "--peak", name, way], **CAPTURED).stdout)
+            for way in ("plain", "observed")
+        ]
+        found.append(peaks[1] / peaks[0] - 1)
+    return found
+
+
+CAPTURED: dict[str, Any] = {"capture_output": True, "text": True, "check": True}
+
+
+def peak(name: str, way: str) -> int:
+    """Of this process, which trains first, with what `import undertow` takes only if it observes."""
+    task = MODELS[name]()
+    optimizer = torch.optim.SGD(task.model.parameters(), 1e-3)
+    with tempfile.TemporaryDirectory() as folder, _observed(Path(folder)) if way == "observed" else nullcontext():
+        end = time.perf_counter() + LASTING
+        while time.perf_counter() < end:
+            loss = task.loss()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _observed(folder: Path) -> AbstractContextManager[Any]:
+    import undertow
+
+    return undertow.observe(store=folder / "run")
+
+
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     warnings.simplefilter("ignore")
+    if "--peak" in sys.argv:
+        print(peak(*sys.argv[-2:]))
+        return
     os.environ.setdefault("WANDB_SILENT", "true")
     ways = WAYS | (available(PEERS) if "--peers" in sys.argv else {})
     print("A step observed in full, over a plain step (median of ratios; first and third quartile).\n")
@@ -189,6 +236,12 @@ def main() -> None:
     processor, own = statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
     print(f"\nWhole run, budget 1 %, 1,000 steps of about 10 ms: {100 * processor:.1f} % more processor time; ", end="")
     print(f"by our own account {100 * own:.1f} %.")
+    print(
+        "\nPeak memory of the process at the default budget, over that of a plain one (least to most of three pairs):\n"
+    )
+    for name in MODELS:
+        least, middle, most = (100 * more for more in sorted(memory(name)))
+        print(f"- {name}: {middle:+.1f} % ({least:+.1f} to {most:+.1f})", flush=True)
 
 
 if __name__ == "__main__":

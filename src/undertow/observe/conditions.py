@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -126,7 +127,7 @@ SAME = 1e-4
 
 def _alike(graph: Graph) -> list[int]:
     """Leaves all of whose units are alike: rows where they are used transposed or convolve, else columns."""
-    found: dict[int, Tensor] = {}
+    found: dict[int, bool] = {}
     for index in range(len(graph)):
         for edge in graph.edges[index]:
             if edge is None or edge[0] in found or len(found) >= 2 * MOST:
@@ -136,12 +137,10 @@ def _alike(graph: Graph) -> list[int]:
                 same = _units_alike(node.variable.detach(), type(graph.nodes[index]).__name__)
                 if same is not None:
                     found[edge[0]] = same
-    if not found:
-        return []
-    return [leaf for leaf, same in zip(found, torch.stack([*found.values()]).tolist(), strict=True) if same]
+    return [leaf for leaf, same in found.items() if same]
 
 
-def _units_alike(weight: Tensor, use: str) -> Tensor | None:
+def _units_alike(weight: Tensor, use: str) -> bool | None:
     if use in {"MmBackward0", "AddmmBackward0"}:
         weight = weight.transpose(0, 1)
     elif use != "TBackward0" and not use.startswith(("Conv", "MkldnnConv", "Rnn")):
@@ -149,8 +148,9 @@ def _units_alike(weight: Tensor, use: str) -> Tensor | None:
     count = weight.shape[0]
     if count < 2 or weight[0].numel() == 0:
         return None
-    rows = weight[:: max(1, (count - 1) // 3)][:4].flatten(1)[:, :64]
-    return (rows - rows[0]).abs().amax() <= SAME * rows.abs().amax()
+    rows = weight[:: max(1, (count - 1) // 3)][:4].flatten(1)[:, :64].to("cpu", torch.float64).numpy()
+    with np.errstate(invalid="ignore"):
+        return bool(np.abs(rows - rows[0]).max() <= SAME * np.abs(rows).max())
 
 
 def _resting(roster: Roster) -> dict[str, int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
@@ -113,21 +115,22 @@ def inputs(graph: Graph) -> Iterator[InputScale]:
 
 
 def _scale(index: int, value: Tensor, features: int) -> InputScale:
-    rows = _thinned(value, features).movedim(features, 0).flatten(1).to(torch.float64)
-    spread = rows.std(1, correction=0)
-    moving = spread[spread > 1e-12 * rows.abs().amax(1)]
-    low, high = torch.quantile(moving, torch.tensor([0.1, 0.9]).to(moving)).tolist() if len(moving) else (0.0, 0.0)
-    return InputScale(
-        operation=index,
-        shape=tuple(value.shape),
-        mean=float(rows.mean()),
-        rms=float(rows.square().mean().sqrt()),
-        low=float(rows.min()),
-        high=float(rows.max()),
-        spread_low=low,
-        spread_high=high,
-        constant=1 - len(moving) / len(spread),
-    )
+    rows = _thinned(value, features).movedim(features, 0).flatten(1).to("cpu", torch.float64).numpy()
+    with np.errstate(all="ignore"):
+        spread = rows.std(1)
+        moving = np.sort(spread[spread > 1e-12 * np.abs(rows).max(1)])
+        low, high = np.interp((0.1, 0.9), np.linspace(0, 1, len(moving)), moving) if len(moving) else (0.0, 0.0)
+        return InputScale(
+            operation=index,
+            shape=tuple(value.shape),
+            mean=float(rows.mean()),
+            rms=math.sqrt(np.square(rows).mean()),
+            low=float(rows.min()),
+            high=float(rows.max()),
+            spread_low=float(low),
+            spread_high=float(high),
+            constant=1 - len(moving) / len(spread),
+        )
 
 
 def loss_head(graph: Graph) -> LossHead:
