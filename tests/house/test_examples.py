@@ -164,3 +164,10 @@ def test_which_batch_pays():
         assert 0.8 * low <= taken <= 1.25 * high  # the law is an approximation, and the steps are those of one seed
         assert (low > own) == (batch < 32)
         assert high < 2 * low
+
+
+def test_why_does_it_stand_still():
+    slow, dead, alike, _ = printed("why_does_it_stand_still.py").split("\n\n")
+    assert slow.startswith("a rate of 1e-6: steps are too small")
+    assert dead.startswith("every unit dead: it stands on a plateau")
+    assert alike.startswith("weights of zero: it stands on a saddle")

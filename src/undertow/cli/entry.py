@@ -6,7 +6,16 @@ import sys
 
 from rich.text import Text
 
-from undertow.cli import compare, explain, forecast, landscape, report, run, runs  # noqa: F401, each of them a command
+from undertow.cli import (  # noqa: F401, each of them a command
+    compare,
+    explain,
+    forecast,
+    landscape,
+    report,
+    run,
+    runs,
+    standstill,
+)
 from undertow.cli.app import Launcher, app, aside
 from undertow.errors import UndertowError
 

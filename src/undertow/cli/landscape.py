@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 from torch import Tensor, nn
 
 from undertow.cli.app import app, aside
+from undertow.cli.made import Point, made, weights
 from undertow.errors import LandscapeError
 from undertow.landscape import Barrier, Evaluation, Grid, Slice, Track, Work, barrier, principal, spanning
 from undertow.landscape import landscape as sliced
@@ -20,10 +18,6 @@ from undertow.landscape import landscape as sliced
 __all__: list[str] = []
 
 Given = tuple[nn.Module, Callable[[Any, Any], Tensor], Any]
-Point = Mapping[str, Tensor]
-
-WRAPPED = ("model", "model_state_dict", "state_dict")
-"""Where a checkpoint of more than the weights has them, by custom."""
 
 
 @app.command()
@@ -49,7 +43,8 @@ def landscape(
     """Draw the loss around a point, the way a run came, or the path between two solutions."""
     from undertow.show import write_landscape
 
-    given, states = _given(problem), [_state(file) for file in checkpoint or ()]
+    model, loss_fn, batch = made(problem, "model, loss_fn, batch")
+    given, states = (model, loss_fn, batch), [weights(file) for file in checkpoint or ()]
     work = Work(file=keep)
     seen: Slice | Barrier
     track = None
@@ -80,34 +75,3 @@ def _around(
     directions, _ = principal(model, states[:-1])
     seen = sliced(*given, directions, spanning(model, directions, states, points), how)
     return seen, seen.track(states)
-
-
-def _given(problem: str) -> Given:
-    """What a function in a file returns: model, loss function and batch."""
-    file, _, name = problem.rpartition(":")
-    if not file or not Path(file).is_file():
-        raise LandscapeError(f"{problem} names no function in a file\n  Write FILE.py:FUNCTION, where FILE.py exists.")
-    sys.path.insert(0, str(Path(file).resolve().parent))
-    made = runpy.run_path(file, run_name=Path(file).stem).get(name)
-    found = made() if callable(made) else None
-    if not isinstance(found, tuple) or len(found) != 3 or not isinstance(found[0], nn.Module):
-        raise LandscapeError(
-            f"{problem} gives no (model, loss_fn, batch)\n"
-            f"  Define `def {name}():` in {file} that returns these three: the model built, the loss as\n"
-            "  loss_fn(model(inputs), targets), and the batch as (inputs, targets) or a list of such."
-        )
-    return found
-
-
-def _state(file: Path) -> Point:
-    """The weights in a checkpoint, alone or under one of the customary names."""
-    try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise LandscapeError(f"{file} cannot be read as a checkpoint: {error}") from error
-    state: Point = next((found[name] for name in WRAPPED if isinstance(found.get(name), dict)), found)
-    if not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise LandscapeError(
-            f"{file} holds no weights by name\n  Save model.state_dict(), alone or under 'model' or 'state_dict'."
-        )
-    return state

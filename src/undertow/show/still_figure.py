@@ -150,9 +150,9 @@ def _path(across: _Axis, down: _Axis, x: Sequence[float], y: Sequence[float | No
 
 
 def _pen(trace: Mapping[str, Any]) -> tuple[str, float]:
-    """Colour and width, of a line or of a dot."""
-    width = trace["line"]["width"]
-    return _tone(trace["line"].get("color", "@line")), DOT if trace.get("mode") == "markers" else width
+    """Colour and width, of a line or of a dot; a dot may have no line."""
+    drawn = trace.get("line", {})
+    return _tone(drawn.get("color", "@line")), DOT if trace.get("mode") == "markers" else drawn["width"]
 
 
 def _between(low: str, high: str) -> str:
