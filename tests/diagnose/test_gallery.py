@@ -3,7 +3,6 @@ import warnings
 import pytest
 import torch
 
-from tests.gallery.hurts import cured
 from tests.gallery.judge import observed
 from tests.gallery.table import load
 from undertow.diagnose.labels import LABELS
@@ -54,8 +53,3 @@ def test_does_not_accuse_a_healthy_run(case, tmp_path):
 def test_does_not_see_what_limitations_say_it_does_not(name, tmp_path):
     review = observed(CASES[name], tmp_path / "run", every=1)
     assert review.cause is None or review.cause.code != CASES[name].code
-
-
-@pytest.mark.parametrize("case", [c for c in CASES.values() if c.code and c.split == "held"], ids=lambda c: c.name)
-def test_every_fault_that_was_held_back_can_be_taken_out_of_its_source(case):
-    assert callable(cured(case))

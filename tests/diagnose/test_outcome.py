@@ -21,7 +21,7 @@ def target(**facts):
 class FakeRun:
     """Losses by site, as a run has them, and nothing else."""
 
-    def __init__(self, *courses, optimizers=1):
+    def __init__(self, *courses, optimizers=1, leaders=1):
         self.losses = {
             site: Losses(np.arange(len(values)), np.array(values, dtype=float), np.arange(len(values), dtype=float))
             for site, values in enumerate(courses)
@@ -30,6 +30,7 @@ class FakeRun:
         self.passes = []
         self.optimizers = [OptimizerState("SGD", {"lr": 0.1})] * optimizers
         self.steps = max(map(len, courses), default=0)
+        self.meta = {"leaders": leaders}
 
 
 def noisy(values, noise=0.01, seed=0):
@@ -163,3 +164,8 @@ def test_chance_is_not_known_where_the_loss_is_more_than_one_mean():
 
 def test_runs_are_read_as_the_store_has_them():
     assert {"losses", "passes", "optimizers", "steps"} <= set(dir(Run))
+
+
+@pytest.mark.parametrize(("leaders", "kind"), [(1, "stalled"), (5, "stalled"), (20, "unknown")])
+def test_networks_made_anew_every_few_steps_have_no_course_and_folds_have(leaders, kind):
+    assert judge_outcome(FakeRun(noisy(np.full(100, 2.3)), leaders=leaders)).kind == kind

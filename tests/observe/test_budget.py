@@ -7,7 +7,7 @@ import math
 import pytest
 
 from undertow.observe import Sampler
-from undertow.observe.sampler import CREDIT
+from undertow.observe.sampler import CREDIT, PLACES
 
 
 def simulate(sampler: Sampler, steps: int, step: float, cost: float, between: float = 0) -> tuple[float, list[int]]:
@@ -54,6 +54,19 @@ def test_samples_go_on_to_the_end_of_a_long_run() -> None:
 def test_every_and_focus_do_not_ask_what_it_costs() -> None:
     assert simulate(Sampler(every=7), 30, 0.01, 1.0)[1] == [0, 7, 14, 21, 28]
     assert 17 in simulate(Sampler(focus=frozenset({17})), 30, 0.01, 1.0)[1]
+
+
+def test_lines_that_begin_passes_late_are_observed_whatever_has_been_spent_and_only_a_few_of_them() -> None:
+    sampler = Sampler(1e-9)
+    simulate(sampler, 1_000, 1e-6, 1.0)
+    seen = []
+    for number in range(1_000, 1_100):
+        if number % 10 == 0:
+            sampler.elsewhere()
+        if sampler.wants(number, 1.0, 1_000.0):
+            sampler.observed(number, 1.0)
+            seen.append(number % 10)
+    assert seen == [0, 1] * PLACES
 
 
 @pytest.mark.parametrize("budget", [0, -1, 1.5])

@@ -53,14 +53,16 @@ class Case:
 
     @property
     def skill(self) -> float:
-        """How much of the loss of chance is gone (1: all of it), or of the first loss where chance is not known."""
-        base = self.outcome.chance if self.outcome.chance > 0 else self.outcome.first
-        return 1 - self.outcome.last / base if base > 0 else math.nan
+        """How much of the loss of chance is gone (1: all of it); `nan` where that is not known.
+
+        It is not known of losses that may have a floor above 0, such as one with smoothed labels or several terms.
+        """
+        return 1 - self.outcome.last / self.outcome.chance if self.outcome.chance > 0 else math.nan
 
     def harm(self, failed: float, unknown: float, learned: float, partly: float | None = None) -> float:
         """One of these, by the outcome: `partly` where something was learned, but not well."""
         if self.learned:
-            return learned if partly is None or self.skill >= WELL else partly
+            return partly if partly is not None and self.skill < WELL else learned
         return failed if self.failed else unknown
 
     @cached_property

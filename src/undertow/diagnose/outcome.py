@@ -52,7 +52,7 @@ def judge_outcome(run: Run) -> Outcome:
     kind = _kind_of_outcome(values, chance, first, last, noise)
     if kind == "stalled" and _perhaps_below(finite, chance + (doubt if doubt > 0 else 0.0), first, last):
         kind = "falling"
-    if kind in {"stalled", "diverged"} and _adversarial(run):
+    if kind in {"stalled", "diverged"} and (_adversarial(run) or _in_turn(run)):
         kind = "unknown"
     return Outcome(kind, first, last, chance, drop, run.steps, doubt)
 
@@ -134,6 +134,15 @@ def _adversarial(run: Run) -> bool:
     """Whether several optimizers train on several losses at a time, which then need not fall."""
     counts = _late_counts(run).values()
     return len(run.optimizers) > 1 and sum(count > 0.2 * sum(counts) for count in counts) > 1
+
+
+def _in_turn(run: Run) -> bool:
+    """Whether optimizers are made and let go of every few steps, each with a network of its own, as in meta-learning.
+
+    Their losses are no one course: each begins where the last one did.
+    """
+    leaders = int(run.meta.get("leaders", 1))
+    return leaders > 1 and run.steps < SHORTEST * leaders
 
 
 def _late_counts(run: Run) -> dict[int, int]:

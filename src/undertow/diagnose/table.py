@@ -56,6 +56,7 @@ WORDS = (
     "story",
     "unequal",
     "where_summed",
+    "which",
 )
 """What a check yields for its templates alone, and what is not evidence."""
 

@@ -115,7 +115,8 @@ def inputs(graph: Graph) -> Iterator[InputScale]:
 
 
 def _scale(index: int, value: Tensor, features: int) -> InputScale:
-    rows = _thinned(value, features).movedim(features, 0).flatten(1).to("cpu", torch.float64).numpy()
+    thinned = _thinned(value, features)
+    rows = thinned.movedim(features, 0).flatten(1).to("cpu", torch.float64).numpy()
     with np.errstate(all="ignore"):
         spread = rows.std(1)
         moving = np.sort(spread[spread > 1e-12 * np.abs(rows).max(1)])
@@ -129,8 +130,14 @@ def _scale(index: int, value: Tensor, features: int) -> InputScale:
             high=float(rows.max()),
             spread_low=float(low),
             spread_high=float(high),
-            constant=1 - len(moving) / len(spread),
+            constant=_constant(thinned) if features == 1 else 1 - len(moving) / len(spread),
         )
+
+
+def _constant(images: Tensor) -> float:
+    """Share of the entries of an image that are the same in all of them."""
+    low, high = torch.aminmax(images, dim=0)
+    return float((high - low <= 1e-12 * torch.maximum(high.abs(), low.abs())).double().mean())
 
 
 def loss_head(graph: Graph) -> LossHead:

@@ -15,6 +15,9 @@ OWN = 0.5
 DENSEST = 0.01
 """Samples are at least this share of the steps made so far apart, so that a store stays small."""
 
+PLACES = 4
+"""Lines that start a backward pass, after the first steps, whose next steps are observed whatever it costs."""
+
 ON_CREDIT = 0.5
 """The same while observing lives on credit, so that a short run is seen to its end."""
 
@@ -41,6 +44,8 @@ class Sampler:
         self._dearest = 0.0
         self._last = -1
         self._urgent = 0
+        self._owed = 0
+        self._places = 0
 
     def wants(self, step: int, elapsed: float, spent: float) -> bool:
         """Whether to observe a step that is about to begin.
@@ -54,7 +59,7 @@ class Sampler:
             return True
         if self.every is not None:
             return step % self.every == 0
-        if step < 2:
+        if step < 2 or self._owed:
             return True
         earned = self.budget * elapsed
         between = max(0.0, spent - self._first - self._samples)
@@ -73,6 +78,12 @@ class Sampler:
             self._dearest = 0.7 * self._dearest + 0.3 * cost if self._dearest else cost
         self._last = step
         self._urgent = max(0, self._urgent - 1)
+        self._owed = max(0, self._owed - 1)
+
+    def elsewhere(self) -> None:
+        """Another line has started a backward pass unseen, as where training comes after pretraining."""
+        self._places += 1
+        self._owed = 2 if self._places <= PLACES else 0
 
     def happening(self) -> None:
         """Something happens now: the next few steps are worth more than their distance says."""

@@ -68,17 +68,15 @@ class Session:
         self._began = self._flushed = 0.0
         self._sample: Sample | None = None
         self._held: Held = {}
-        self._compiled = False
+        self._compiled = self._born = False
         self._sites: dict[str, int] = {}
         self._losses = Losses()
-        self._flushed = self._began
         self._pace = Pace()
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
         self._visited: set[int] = set()
-        self._born = False
-        self._seen = 0
+        self._seen = self._leaders = 0
         self.unstored: StoreError | None = None
         self.listener: Callable[[], None] | None = None
         if model is not None:
@@ -114,8 +112,8 @@ class Session:
                 self._writer.event(Event(self.step, "exception", _told(exception)))
             if signal:
                 self._writer.event(Event(self.step, "interrupted", {"signal": signal}))
-            seconds = perf_counter() - self._began
-            figures = {"seconds": seconds, "observing": self._guard.spent, "compiled": self._compiled}
+            seconds, spent = perf_counter() - self._began, self._guard.spent
+            figures = {"seconds": seconds, "observing": spent, "compiled": self._compiled, "leaders": self._leaders}
             self._writer.meta(state=state, steps=self.step, passes=self.passes, **figures)
         except sqlite3.Error as error:
             self._lose(error)
@@ -183,6 +181,8 @@ class Session:
         self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool, to_leaves: bool
     ) -> None:
         source = source_of(user_frame())
+        if source not in self._sites and self._sites and self._sample is None:
+            self._sampler.elsewhere()
         site = self._sites.setdefault(source, len(self._sites))
         if self._moves_by_hand(site):
             self._end_step()
@@ -218,6 +218,7 @@ class Session:
         if self._sample is not None:
             self._sample.step_ended(optimizer)
         leader = self._leader() if self._leader is not None else None
+        self._leaders += leader is None
         if leader is None or any(ref() is optimizer for ref in self._stepped):
             self._leader, leader = weakref.ref(optimizer), optimizer
         self._stepped.append(weakref.ref(optimizer))

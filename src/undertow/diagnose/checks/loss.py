@@ -151,6 +151,14 @@ def _not_probabilities(observed: Pass, index: int) -> dict[str, str] | None:
 def _picked_scores(observed: Pass, index: int) -> dict[str, str] | None:
     """A likelihood written by hand: the entry of the right class, of scores that nothing normalised."""
     names = names_in(observed)
+    if _logarithm_of_scores(observed, index):
+        return {
+            "loss": "the negative log-likelihood written here",
+            "expects": "the logarithm of probabilities",
+            "producer": _said(observed, index),
+            "missing": "softmax",
+            "gap": "the loss fell below 0, which no logarithm of a probability allows",
+        }
     linear = all(names[i] in LINEAR | PICKS | VIEWS for i in observed.head.operations)
     if not linear or not {names[inner] for inner in below(observed, index)} <= NOT_LOG_PROBABILITIES:
         return None
@@ -161,6 +169,16 @@ def _picked_scores(observed: Pass, index: int) -> dict[str, str] | None:
         "missing": "log-softmax",
         "gap": "the loss is linear in the scores, and fell below 0",
     }
+
+
+def _logarithm_of_scores(observed: Pass, index: int) -> bool:
+    """Whether an entry is picked, before or after its logarithm is taken, of scores that nothing squashed."""
+    names = names_in(observed)
+    taken = [*below(observed, index)]
+    logs = [i for i in taken if names[i] == "LogBackward0"]
+    scores = {names[i] for log in logs for i in below(observed, log, VIEWS | CLAMPS)}
+    others = all(names[i] in LINEAR | PICKS | VIEWS | CLAMPS | {"LogBackward0"} for i in observed.head.operations)
+    return bool(scores) and len(logs) == len(taken) and others and scores <= NOT_PROBABILITIES - {"SoftplusBackward0"}
 
 
 def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:

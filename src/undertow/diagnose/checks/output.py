@@ -25,6 +25,9 @@ NOT_NEGATIVE = (
 )
 """Losses that are never below 0: the negative log-likelihood, where a log-softmax stands before it."""
 
+SIGNED = ("Add", "Mean", "Neg", "Squeeze", "Sub", "Sum", "View")
+"""Operations through which a sign can be followed."""
+
 BLIND = 1e-3
 """Deviation of the outputs from one example to the next, over their root mean square."""
 
@@ -86,6 +89,15 @@ def loss_maximised(case: Case) -> Found:
                 "harm": 0.95,
             }
             return
+    for observed in () if _past_range(case) else case.passes:
+        if observed.loss < 0 and (climbed := _subtracted(observed)):
+            name = observed.flow.topology.operations[climbed[0]].name.removesuffix("Backward0")
+            yield case.place(observed, climbed[0]) | {
+                "how": f"{name} is never below 0, and enters a loss of {observed.loss:.3g} with a minus",
+                "remedy": "Turn the sign of the loss round.",
+                "harm": 0.95,
+            }
+            return
     climbing = _climbing(case)
     if (
         climbing >= 0.8
@@ -98,6 +110,24 @@ def loss_maximised(case: Case) -> Found:
             "share": climbing,
             "harm": 0.95,
         }
+
+
+def _subtracted(observed: Pass) -> list[int]:
+    """The losses of the head that enter with a minus, where none enters with a plus, and each sign is known."""
+    signs = dict[int, int]()
+    stack = [(root, 1) for root, _ in observed.flow.topology.roots]
+    while stack:
+        index, sign = stack.pop()
+        name = observed.flow.topology.operations[index].name
+        if _never_negative(observed, index):
+            signs[index] = sign
+        elif name.startswith(SIGNED):
+            for edge in observed.flow.topology.edges:
+                if edge.sender == index:
+                    flips = name.startswith("Neg") or (name.startswith("Sub") and edge.position == 1)
+                    stack.append((edge.receiver, -sign if flips else sign))
+    known = all(index in signs for index in observed.head.operations if _never_negative(observed, index))
+    return sorted(signs) if known and all(sign < 0 for sign in signs.values()) else []
 
 
 def _past_range(case: Case) -> bool:

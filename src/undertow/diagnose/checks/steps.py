@@ -17,6 +17,9 @@ __all__: list[str] = []
 MOSTLY = 0.8
 """Share of the observed steps, or of the weights, on which a thing counts as what always happens."""
 
+SOME = 10
+"""Backward passes, or losses, that make a training."""
+
 NARROW = ("bfloat16", "float16", "float8")
 
 
@@ -218,3 +221,50 @@ def _clipped(case: Case, observed: Pass, updates: Updates) -> tuple[float, float
     if not (math.isfinite(brought) and math.isfinite(found) and brought > 0 and found > 0):
         return None
     return brought, found
+
+
+@diagnosis(
+    "UT305",
+    "backward-never-run",
+    message="{steps} optimizer steps were made and no backward pass ran before them",
+    advice="Call loss.backward() before optimizer.step().",
+    source="PyTorch documentation of torch.optim",
+)
+def backward_never_run(case: Case) -> Found:
+    """An optimizer that steps without gradients.
+
+    ## What it means
+    No backward pass ran, so no parameter has a gradient, and `step()` moves nothing.
+
+    ## When it is harmless
+    Never, where something is to be learned.
+
+    ## What to do
+    Compute the loss on tensors of the graph and call its `backward()`.
+    """
+    if case.run.steps > 0 and not case.run.meta.get("passes", 1):
+        yield {"steps": case.run.steps, "harm": 1.0}
+
+
+@diagnosis(
+    "UT306",
+    "step-never-made",
+    message="{passes} backward passes ran, and the optimizer never made a step",
+    advice="Call optimizer.step() after loss.backward().",
+    source="PyTorch documentation of torch.optim",
+)
+def step_never_made(case: Case) -> Found:
+    """Gradients that nothing follows.
+
+    ## What it means
+    Backpropagation computes gradients; moving the weights is the optimizer's job, and it was never asked to.
+
+    ## When it is harmless
+    Where gradients are wanted for themselves, as in saliency maps.
+
+    ## What to do
+    Step the optimizer.
+    """
+    passes = int(case.run.meta.get("passes", 0))
+    if case.run.steps == 0 and passes >= SOME and not case.learned and len(case.losses()) >= SOME:
+        yield {"passes": passes, "harm": case.harm(1.0, 0.7, 0.0)}

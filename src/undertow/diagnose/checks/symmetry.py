@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import common_module
+from undertow.diagnose.checks.updates import reached
 from undertow.diagnose.table import Found, diagnosis
 
 __all__: list[str] = []
@@ -82,9 +83,12 @@ def frozen_as_made(case: Case) -> Found:
     ## What to do
     Load the weights before freezing, and check what `load_state_dict` says is missing; or do not freeze.
     """
+    trained = reached(case.passes)
     for facts in case.events("frozen"):
         fresh = [case.parameters[name] for name in facts["parameters"] if name in case.parameters]
-        used = [p for p in case.run.parameters if p.used and len(p.shape) > 1]
+        used = [
+            p for p in case.run.parameters if p.used and len(p.shape) > 1 and (not p.trainable or p.name in trained)
+        ]
         share = sum(p.size for p in fresh) / max(1, sum(p.size for p in used))
         if share < MOST_OF_IT:
             continue

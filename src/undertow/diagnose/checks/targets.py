@@ -88,13 +88,13 @@ def bounded_output(case: Case) -> Found:
         "extent": extent,
         "low": min(t.low for _, t in targets),
         "high": max(t.high for _, t in targets),
-        "share": min(share, 1.0) if share <= 1 else share,
+        "share": min(share, 1.0),
         "harm": 0.93 if share >= OUT_OF_REACH else case.harm(0.7, 0.3, 0.2),
     }
 
 
 def _producers(observed: Pass, index: int) -> Iterator[int]:
-    return below(observed, index, VIEWS | {"SubBackward0"})
+    return below(observed, index, VIEWS | {"GatherBackward0", "SubBackward0"})
 
 
 @diagnosis(
@@ -133,7 +133,7 @@ def targets_out_of_range(case: Case) -> Found:
 @diagnosis(
     "UT504",
     "constant-targets",
-    message="all {count} targets seen are of one class, number {label}, of {classes}",
+    message="all {count} targets seen are {which}",
     advice="Look at how the labels are made and read: a wrong column, a comparison that is never true, "
     "a loader that stays in one folder.",
     source="by definition: what never changes need not be learned",
@@ -152,6 +152,8 @@ def constant_targets(case: Case) -> Found:
     Print a batch of targets.
     """
     targets = [(p, t) for p, t in _targets(case) if t.counts]
+    if not targets:
+        yield from _constant_binary(case)
     steps = {p.step for p, _ in targets}
     if len(steps) < 3 or not _stay(case, max(steps)) or len(case.run.optimizers) > 1:
         return
@@ -162,7 +164,27 @@ def constant_targets(case: Case) -> Found:
     observed = targets[0][0]
     if (counts > 0).sum() != 1 or counts.sum() < 20 or not _has_bias(observed, targets[0][1].operation):
         return
-    yield {"count": int(counts.sum()), "label": int(counts.argmax()), "classes": len(counts), "harm": 0.9}
+    label, classes = int(counts.argmax()), len(counts)
+    which = f"of one class, number {label}, of {classes}"
+    yield {"count": int(counts.sum()), "label": label, "classes": classes, "which": which, "harm": 0.9}
+
+
+def _constant_binary(case: Case) -> Found:
+    """The same of targets of 0 and 1, where one binary cross-entropy is all the loss: two may have one label each."""
+    targets = [(p, t) for p, t in _targets(case) if names_in(p)[t.operation] in BINARY]
+    steps = {p.step for p, _ in targets}
+    if len(steps) < 3 or not _stay(case, max(steps)) or len(case.run.optimizers) > 1 or len(case.run.sites) > 1:
+        return
+    label, count = targets[0][1].low, sum(math.prod(t.shape) for _, t in targets)
+    constant = all(t.low == t.high == label and t.whole for _, t in targets) and label in (0.0, 1.0)
+    if constant and count >= 20 and _has_bias(targets[0][0], targets[0][1].operation):
+        yield {
+            "count": count,
+            "label": int(label),
+            "classes": 2,
+            "which": f"{label:.0f}, and never {1 - label:.0f}",
+            "harm": 0.9,
+        }
 
 
 def _stay(case: Case, seen: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.table import Found, diagnosis
-from undertow.store import Pass
+from undertow.store import Parameter, Pass
 
 __all__ = ["oversized", "reached"]
 
@@ -23,6 +24,8 @@ STANDING = 0.1
 by which the most moved weight matrix can have moved."""
 
 FIRST_STEPS = 10
+
+WIDE = ("float32", "float64")
 
 
 @diagnosis(
@@ -176,12 +179,22 @@ def gradients_never_zeroed(case: Case) -> Found:
     ## What to do
     Zero the gradients after each step.
     """
-    steps = [u for u in case.run.updates if u.step > case.start and np.isfinite(u.carried).any()]
-    stepped = [np.isfinite(u.update) for u in steps]
-    piled = [bool((u.carried[s] > 0).mean() > 0.5) for u, s in zip(steps, stepped, strict=True) if s.any()]
-    if len(piled) < 2 or np.mean(piled) < 0.5:
-        return
-    yield {"share": float(np.mean(piled)), "steps": len(piled), "harm": case.harm(1.0, 0.9, 0.7)}
+    held = np.array([p.optimizer for p in case.run.parameters])
+    for number in sorted({*held[held >= 0]}):
+        piled = _piled(case, held == number)
+        if len(piled) >= 2 and np.mean(piled) >= 0.5:
+            yield {"share": float(np.mean(piled)), "steps": len(piled), "harm": case.harm(1.0, 0.9, 0.7)}
+            return
+
+
+def _piled(case: Case, mine: NDArray[np.bool_]) -> list[bool]:
+    """Of each observed step of one optimizer, whether most of its gradients were there before."""
+    found = []
+    for updates in case.run.updates:
+        stepped = mine & np.isfinite(updates.update) & np.isfinite(updates.carried)
+        if updates.step > case.start and stepped.any():
+            found.append(bool((updates.carried[stepped] > 0).mean() > 0.5))
+    return found
 
 
 @diagnosis(
@@ -200,7 +213,7 @@ def parameters_not_held(case: Case) -> Found:
 
     ## When it is harmless
     Where only a head is meant to be trained. Then freezing the rest saves its backward pass; where the loss
-    falls this is a remark.
+    falls this is a remark. Parameters in half precision of which the optimizer holds copies in full are not meant.
 
     ## What to do
     Hand the optimizer `model.parameters()` of the model that is trained, after everything has been built.
@@ -209,7 +222,7 @@ def parameters_not_held(case: Case) -> Found:
         return
     names = reached(case.run.passes)
     loose = [p for p in case.run.parameters if p.optimizer < 0 and p.trainable and p.name in names and p.kind]
-    if not loose:
+    if not loose or _have_masters(case, loose, names):
         return
     held = [p for p in case.run.parameters if p.optimizer >= 0 and p.name in names]
     unregistered = any("[" in p.name or "(" in p.name or p.kind == "Tensor" for p in loose)
@@ -230,6 +243,15 @@ def parameters_not_held(case: Case) -> Found:
     }
 
 
+def _have_masters(case: Case, loose: Sequence[Parameter], names: set[str]) -> bool:
+    """Whether each has a copy of its own that the optimizer moves in its stead, in a wider type: mixed precision."""
+    copies = Counter(
+        p.shape for p in case.run.parameters if p.optimizer >= 0 and p.name not in names and p.dtype in WIDE
+    )
+    needed = Counter(p.shape for p in loose)
+    return not any(p.dtype in WIDE for p in loose) and all(copies[shape] >= count for shape, count in needed.items())
+
+
 def _untrained(case: Case) -> float:
     """How harmful left-out parameters are where something, but not much, was learned."""
     return 0.6 if case.skill < 0.5 else 0.3
@@ -243,50 +265,3 @@ def reached(passes: Sequence[Pass]) -> set[str]:
         cotangents = p.flow.cotangents
         found.update(leaf for leaf, index in leaves[id(p.flow.plan)].items() if cotangents[index] > 0)
     return found
-
-
-@diagnosis(
-    "UT305",
-    "backward-never-run",
-    message="{steps} optimizer steps were made and no backward pass ran before them",
-    advice="Call loss.backward() before optimizer.step().",
-    source="PyTorch documentation of torch.optim",
-)
-def backward_never_run(case: Case) -> Found:
-    """An optimizer that steps without gradients.
-
-    ## What it means
-    No backward pass ran, so no parameter has a gradient, and `step()` moves nothing.
-
-    ## When it is harmless
-    Never, where something is to be learned.
-
-    ## What to do
-    Compute the loss on tensors of the graph and call its `backward()`.
-    """
-    if case.run.steps > 0 and not case.run.meta.get("passes", 1):
-        yield {"steps": case.run.steps, "harm": 1.0}
-
-
-@diagnosis(
-    "UT306",
-    "step-never-made",
-    message="{passes} backward passes ran, and the optimizer never made a step",
-    advice="Call optimizer.step() after loss.backward().",
-    source="PyTorch documentation of torch.optim",
-)
-def step_never_made(case: Case) -> Found:
-    """Gradients that nothing follows.
-
-    ## What it means
-    Backpropagation computes gradients; moving the weights is the optimizer's job, and it was never asked to.
-
-    ## When it is harmless
-    Where gradients are wanted for themselves, as in saliency maps.
-
-    ## What to do
-    Step the optimizer.
-    """
-    passes = int(case.run.meta.get("passes", 0))
-    if case.run.steps == 0 and passes >= FIRST_STEPS and not case.learned and len(case.losses()) >= FIRST_STEPS:
-        yield {"passes": passes, "harm": case.harm(1.0, 0.7, 0.0)}

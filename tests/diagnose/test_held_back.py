@@ -1,0 +1,56 @@
+import warnings
+
+import pytest
+import torch
+
+from tests.gallery.hurts import cured
+from tests.gallery.judge import observed
+from tests.gallery.table import Case, load
+
+CASES = load()
+
+MISREAD_ONCE = {
+    "checkpoint_with_a_prefix": "UT107",
+    "image_zero_for_every_index": "UT502",
+    "log_of_clamped_scores": "UT402",
+    "lower_bound_minimised": "UT409",
+    "numbers_compared_with_strings": "UT504",
+    "only_one_of_two_zeroed": "UT303",
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread_and_other_peoples_warnings():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES.values() if c.code and c.split == "held"], ids=lambda c: c.name)
+def test_every_fault_that_was_held_back_can_be_taken_out_of_its_source(case):
+    assert callable(cured(case))
+
+
+@pytest.mark.parametrize("name", sorted(MISREAD_ONCE))
+def test_a_fault_that_was_misread_is_named_and_its_cured_twin_is_not_accused_of_it(name, tmp_path):
+    case, code = CASES[name], MISREAD_ONCE[name]
+    assert observed(case, tmp_path / "sick", every=25).cause.code == code
+    twin = Case(name, cured(case), None, None, "held", "", None)
+    assert code not in {f.code for f in observed(twin, tmp_path / "well", every=25).findings}
+
+
+def test_networks_made_anew_every_few_steps_have_no_course_to_judge(tmp_path):
+    assert observed(CASES["reptile_on_sines"], tmp_path / "run", every=25).outcome.kind in {"learned", "unknown"}
+
+
+def test_copies_in_full_precision_stand_for_the_parameters(tmp_path):
+    review = observed(CASES["half_precision_without_a_loss_scale"], tmp_path / "run", every=25)
+    assert "UT304" not in {f.code for f in [*review.findings, *review.remarks]}
+
+
+@pytest.mark.parametrize("name", ["similarity_as_a_loss", "views_only_pulled_together"])
+def test_does_not_see_a_loss_that_falls_for_nothing(name, tmp_path):
+    assert observed(CASES[name], tmp_path / "run", every=25).verdict == "healthy"
