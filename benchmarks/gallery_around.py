@@ -97,8 +97,8 @@ class Traintools:
         self.steps += 1
         if self.steps % EVERY != 1:
             return
-        lr = self.optimizer.param_groups[0]["lr"] if self.optimizer else None
-        texts = [*self.gradients.inspect(self.model, step=self.steps, lr=float(lr)).warnings]
+        lr = float(self.optimizer.param_groups[0]["lr"]) if self.optimizer else None
+        texts = [*self.gradients.inspect(self.model, step=self.steps, lr=lr).warnings]
         if batch is not None:
             texts += self.batches.inspect(batch, target, step=self.steps).warnings
         for kind in {k for k in KINDS if any(k in text for text in texts)}:
@@ -149,6 +149,8 @@ class Around:
     def of(self, optimizer: Any) -> dict[str, Any]:
         if id(optimizer) not in self.made:
             models = self.models(optimizer) if len(self.made) < MOST else []
+            if not self.roots:
+                return {}
             made = {name: self.guarded(name, lambda peer=peer: peer(models, optimizer)) for name, peer in PEERS.items()}
             self.made[id(optimizer)] = optimizer, {n: p for n, p in made.items() if p is not None} if models else {}
         return self.made[id(optimizer)][1]

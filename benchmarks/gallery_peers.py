@@ -1,4 +1,4 @@
-"""What other tools say of the same trainings: `python -m benchmarks.gallery_peers [PART]`.
+"""What other tools say of the same trainings: `python -m benchmarks.gallery_peers [PART [PATTERN]]`.
 
 Each peer is put around the training as its documentation says, by hooks on optimizers and outermost modules in place
 of lines in the loop, all in one training, none of which changes it; what it says is kept in gallery_peers.json.
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import signal
 import sys
 import warnings
@@ -155,7 +156,7 @@ LEVELS = {
 }
 
 
-def main(part: str = "held") -> None:
+def main(part: str = "held", pattern: str = ".") -> None:
     from tests.gallery.table import load
 
     def late(*_: Any) -> None:
@@ -164,12 +165,13 @@ def main(part: str = "held") -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, late)
-    told = [r for r in json.loads(RESULTS.read_text()) if r["split"] != part] if RESULTS.exists() else []
-    for case in load().values():
-        if case.split == part:
-            told += looked_at(case)
-            print(case.name, [(r["peer"], r["severe"], r["texts"][:2]) for r in told[-len(PEERS) :]], flush=True)
-            RESULTS.write_text("[\n" + ",\n".join(map(json.dumps, told)) + "\n]\n")
+    cases = [c for c in load().values() if c.split == part and re.search(pattern, c.name)]
+    names = {c.name for c in cases}
+    told = [r for r in json.loads(RESULTS.read_text()) if r["name"] not in names] if RESULTS.exists() else []
+    for case in cases:
+        told += looked_at(case)
+        print(case.name, [(r["peer"], r["severe"], r["texts"][:2]) for r in told[-len(PEERS) :]], flush=True)
+        RESULTS.write_text("[\n" + ",\n".join(map(json.dumps, told)) + "\n]\n")
     page = PAGE.read_text()
     before, after = page.partition(MARK)[0], page.partition(END)[2]
     PAGE.write_text(f"{before}{MARK}\n\n" + "\n".join(rows(told)) + f"\n\n{END}{after}")
