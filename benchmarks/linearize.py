@@ -1,10 +1,11 @@
 """Products with Jacobians beside curvlinops and `torch.func`: `python -m benchmarks.linearize`.
 
 One thread, float32, the ways compared one after the other in every round; medians of each and of the ratios within a
-round. Fused attention has no forward derivative in PyTorch, so the peers run the GPT with the unfused one; ours is
-run with both, but for Hessians, where fused attention has no second derivative for anyone. Peers are given what they
-can keep between products: parameters as a dictionary, and, in columns of their own, the pulling function of
-`torch.func.vjp` or the recorded gradient of a double backward pass.
+round, of the time that the process had on the processor, which other work changes little. Fused attention has no
+forward derivative in PyTorch, so the peers run the GPT with the unfused one; ours is run with both, but for Hessians,
+where fused attention has no second derivative for anyone. Peers are given what they can keep between products:
+parameters as a dictionary, and, in columns of their own, the pulling function of `torch.func.vjp` or the recorded
+gradient of a double backward pass.
 """
 
 from __future__ import annotations
@@ -158,9 +159,9 @@ def compared(ways: dict[str, Product]) -> tuple[list[float], list[float]]:
 
 
 def timed(way: Product) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     way()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def table(title: str, ways_of: Callable[[Task, Attention], dict[str, Product]], names: Iterable[str]) -> None:

@@ -114,7 +114,7 @@ class Trace:
         rule, reading = CALCULUS.get(name), Saved(node, scope, self.values)
         if rule is None or (local := rule(reading)) is None:
             raise _unwritten(name, scope)
-        parts = Ruled.of(local, reading, range(len(cotangents)), wanted).pulled(cotangents)
+        parts = Ruled.of(local, range(len(cotangents)), wanted).pulled(cotangents)
         for edge, want, part in zip(edges, wanted, parts, strict=False):
             if edge is not None and want is not None and part is not None:
                 part = fitted(part, *self.graph.spaces[edge[0]][edge[1]])

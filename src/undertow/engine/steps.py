@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from undertow.engine.calculus import KERNELS, Local, Rule
 from undertow.engine.calculus.kernels import Kernel
 from undertow.engine.maps import LinearMap, links
 from undertow.engine.reading import Space
+from undertow.engine.saved import Saved
 from undertow.engine.sweep import freed
 from undertow.errors import MissingRuleError
 
@@ -73,39 +74,24 @@ class Step(abc.ABC):
 
 @dataclass(frozen=True)
 class Ruled(Step):
-    """An operation by its rule: forward through its maps, backward through the rule's kernel where there is one.
+    """An operation by its rule, through its maps.
 
     Attributes:
-        node: What it saved.
-        kernel: The rule's kernel.
         links: The factors of its maps, each with where it leads from and to: outputs are counted first, then
             inputs, then the places between factors.
         places: How many of these there are.
     """
 
-    node: Any
-    kernel: Kernel | None
     links: Sequence[Link]
     places: int
 
     @classmethod
-    def of(
-        cls,
-        local: Local,
-        saved: Any,
-        outputs: Sequence[int],
-        inputs: Sequence[int | None],
-        kernel: Kernel | None = None,
-    ) -> Ruled:
+    def of(cls, local: Local, outputs: Sequence[int], inputs: Sequence[int | None]) -> Ruled:
         """The step that a rule's answer makes."""
         chain = _links(local, len(outputs), inputs)
-        return cls(outputs, inputs, saved, kernel, chain, _places(chain, len(outputs) + len(inputs)))
+        return cls(outputs, inputs, chain, _places(chain, len(outputs) + len(inputs)))
 
     def pulled(self, cotangents: Parts) -> Parts:
-        if self.kernel is not None and cotangents[0] is not None:
-            products = self.kernel(self.node, cotangents, [cell is not None for cell in self.inputs])
-            if products is not None:
-                return products
         first, held = len(cotangents), [*cotangents, *[None] * (self.places - len(cotangents))]
         for output, place, jacobian in self.links:
             if (cotangent := held[output]) is not None:
@@ -119,6 +105,40 @@ class Ruled(Step):
             if (tangent := held[place]) is not None:
                 add(held, output, jacobian.push(tangent))
         return held[:first]
+
+
+@dataclass(frozen=True)
+class Kerneled(Step):
+    """An operation whose rule has a kernel: backward through that, and forward through maps that are made when needed.
+
+    Attributes:
+        saved: What it saved.
+        rule: Its rule.
+        kernel: The rule's kernel.
+    """
+
+    saved: Saved
+    rule: Rule
+    kernel: Kernel
+
+    @cached_property
+    def by_maps(self) -> Step:
+        """The same without the kernel."""
+        return _by_rule(self.saved, self.outputs, self.inputs, self.rule)
+
+    @property
+    def borrows(self) -> str:
+        return self.by_maps.borrows
+
+    def pulled(self, cotangents: Parts) -> Parts:
+        if cotangents[0] is not None:
+            products = self.kernel(self.saved, cotangents, [cell is not None for cell in self.inputs])
+            if products is not None:
+                return products
+        return self.by_maps.pulled(cotangents)
+
+    def pushed(self, tangents: Parts) -> Parts:
+        return self.by_maps.pushed(tangents)
 
 
 @dataclass(frozen=True)
@@ -162,28 +182,6 @@ class Borrowed(Step):
             return seeds, [g if g is not None and g.requires_grad else None for g in products]
 
 
-class Saved:
-    """What a node saved, read once and without its history, and the node itself for everything else.
-
-    With history, a saved tensor would keep the graph alive, and PyTorch would lay out anew what it is multiplied with.
-    """
-
-    def __init__(self, node: Any, *, all_of_it: bool):
-        self._node = node
-        kind: Any = type(node)
-        for name in _saved_by(kind) if all_of_it else ():
-            getattr(self, name)
-
-    def __getattr__(self, name: str) -> Any:
-        value = _without_history(getattr(self._node, name))
-        if "saved" in name:
-            setattr(self, name, value)
-        return value
-
-    def __call__(self, *cotangents: Tensor) -> Any:
-        return self._node(*cotangents)
-
-
 Link = tuple[int, int, LinearMap]
 
 
@@ -198,12 +196,16 @@ def read(node: Any, outputs: Sequence[int], inputs: Sequence[int | None], rule: 
     kernel = KERNELS.get(rule)
     try:
         saved = Saved(node, all_of_it=kernel is not None)
-        local = rule(saved)
+        if kernel is not None:
+            return Kerneled(outputs, inputs, saved, rule, kernel)
+        return _by_rule(saved, outputs, inputs, rule)
     except RuntimeError as error:
         raise _if_freed(node, error) from error
-    if local is None:
-        return Borrowed(outputs, inputs, node)
-    return Ruled.of(local, saved, outputs, inputs, kernel)
+
+
+def _by_rule(saved: Saved, outputs: Sequence[int], inputs: Sequence[int | None], rule: Rule) -> Step:
+    local = rule(saved)
+    return Borrowed(outputs, inputs, saved.node) if local is None else Ruled.of(local, outputs, inputs)
 
 
 def _links(local: Local, outputs: int, inputs: Sequence[int | None]) -> list[Link]:
@@ -229,20 +231,6 @@ def _links(local: Local, outputs: int, inputs: Sequence[int | None]) -> list[Lin
 
 def _places(chain: Sequence[Link], known: int) -> int:
     return max([known, *(place + 1 for _, place, _ in chain)])
-
-
-@cache
-def _saved_by(kind: Any) -> list[str]:
-    """What a node of some type saved, without the sizes and strides, which it keeps when it lets go of the rest."""
-    return [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]
-
-
-def _without_history(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach()
-    if type(value) is tuple and value and type(value[0]) is not int:
-        return tuple(map(_without_history, value))
-    return value
 
 
 def _called(node: Any, cotangents: Parts) -> tuple[Tensor | None, ...]:

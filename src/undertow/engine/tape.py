@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
@@ -19,12 +21,9 @@ __all__ = ["Tape"]
 
 
 class Tape:
-    """A recorded forward pass with every local derivative read: a linear map that can be run either way.
+    """A recorded forward pass with all read that its derivative is made of: a linear map that can be run either way.
 
-    It holds what the rules made of the saved tensors, and no more of the graph than the operations it borrows.
-
-    Attributes:
-        borrowed: How many operations of each type have no rule of ours.
+    It holds what operations saved or what the rules made of that, and of the graph only the operations it borrows.
     """
 
     def __init__(self, outputs: Sequence[Tensor], inputs: Sequence[Tensor], calculus: Mapping[str, Rule]):
@@ -37,9 +36,20 @@ class Tape:
         self._inputs = [None if place is None else self._first[place[0]] + place[1] for place in places]
         needed = graph.towards([place[0] for place in places if place is not None])
         self._steps = in_graph_task(lambda: [*self._read(graph, needed, calculus)])
-        self.borrowed = Counter(step.borrows for step in self._steps if step.borrows)
-        self._dropped_by_pull = _dropped([step.outputs for step in self._steps], self._inputs)
-        self._dropped_by_push = _dropped([step.inputs for step in reversed(self._steps)], self._outputs)
+
+    @cached_property
+    def _dropped_by_pull(self) -> list[list[int]]:
+        return _dropped([step.outputs for step in self._steps], self._inputs)
+
+    @cached_property
+    def _dropped_by_push(self) -> list[list[int]]:
+        return _dropped([step.inputs for step in reversed(self._steps)], self._outputs)
+
+    @cached_property
+    @torch.no_grad()
+    def borrowed(self) -> Counter[str]:
+        """How many operations of each type have no rule of ours, so that PyTorch's is called."""
+        return Counter(step.borrows for step in self._steps if step.borrows)
 
     def pull(self, cotangents: Sequence[Tensor]) -> list[Tensor | None]:
         """The vector-Jacobian product: one tensor an input, `None` where nothing arrives."""
@@ -95,6 +105,9 @@ def _first_cells(graph: Graph) -> list[int]:
 
 def _places(graph: Graph, inputs: Sequence[Tensor]) -> list[tuple[int, int] | None]:
     """Operation and output of each input; `None` for one that the outputs do not depend on."""
+    leaves = {id(leaf): index for index, leaf in graph.leaves()}
+    if all(id(tensor) in leaves for tensor in inputs):
+        return [(leaves[id(tensor)], 0) for tensor in inputs]
     numbers = {node: index for index, node in enumerate(graph.nodes)}
     edges = [get_gradient_edge(tensor) for tensor in inputs]
     return [(numbers[edge.node], edge.output_nr) if edge.node in numbers else None for edge in edges]

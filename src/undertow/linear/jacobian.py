@@ -57,9 +57,9 @@ def linearize(outputs: Point, inputs: Point | nn.Module, *, calculus: Mapping[st
         calculus: The local derivatives to use, by operation type. Those that it does not state are borrowed.
 
     Returns:
-        The operator. Local derivatives are read here, once, and kept with it: beside the tensors that the forward pass
-        saved, up to about one more for each operation that acts entry by entry. A later `loss.backward()` may free
-        the graph; operations that are borrowed need it kept (`retain_graph=True`).
+        The operator. What the forward pass saved is read here, once, and kept with it; the first `push` adds up to
+        about one tensor more for each operation that acts entry by entry. A later `loss.backward()` may free the
+        graph; operations that are borrowed need it kept (`retain_graph=True`).
 
     Raises:
         GraphError: An output or an input does not require a gradient.
