@@ -157,7 +157,10 @@ def _walk(starts: Sequence[Start]) -> tuple[list[Any], int]:
     kinds = [*map(type, nodes)]
     seen += kinds
     for number, kind in enumerate(kinds):
-        if kind not in FORESEEN or number in partly:
+        if kind is ACCUMULATE_GRAD:
+            leaf = nodes[number].variable
+            seen += (leaf.shape, leaf.dtype)
+        elif kind not in FORESEEN or number in partly:
             seen += _spaces(nodes[number])
     return nodes, hash(tuple(seen))
 

@@ -28,6 +28,7 @@ class Subsample:
 
     Attributes:
         lengths: How many of each tensor.
+        entries: How many in all.
         sizes: How many each tensor has.
     """
 
@@ -39,6 +40,7 @@ class Subsample:
         lengths = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
         self.sizes = np.array(sizes, dtype=np.float64)
         self.lengths = np.array(lengths, dtype=np.int64)
+        self.entries = sum(lengths)
         self._whole = [size <= ENTRIES and len(shape) == 1 for size, shape in zip(sizes, shapes, strict=True)]
         self._steps = [((length,), (stride,)) for length, stride in zip(lengths, strides, strict=True)]
         self._starts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)

@@ -116,7 +116,7 @@ class Moved:
     @property
     def entries(self) -> int:
         """How many numbers are held."""
-        return sum(3 * int(probe.moving.seen.lengths.sum()) for probe in self.probes)
+        return sum([3 * probe.moving.seen.entries for probe in self.probes])
 
     def table(self, count: int) -> Columns:
         """Columns of `Updates`, one entry for each of the run's parameters."""
