@@ -72,6 +72,7 @@ class Session:
         self._sites: dict[str, int] = {}
         self._losses = Losses()
         self._pace = Pace()
+        self._beyond = 0.0
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
@@ -241,7 +242,7 @@ class Session:
     def _begin_step(self) -> None:
         now = perf_counter()
         self._pace.step_begins(now)
-        if self._sampler.wants(self.step, now - self._began, self._guard.spent):
+        if self._sampler.wants(self.step, now - self._began, self._guard.spent + self._beyond):
             parts = self._catalogue, self._ledger
             self._sample = Sample(*parts, naming=not self._compiled, before=self._guard.spent, held=self._held)
         self._held = {}
@@ -259,7 +260,7 @@ class Session:
         now = perf_counter()
         cost = self._guard.spent - sample.before + now - began
         beyond = self._pace.beyond(now, cost)
-        self._guard.spent += beyond
+        self._beyond += beyond
         self._sampler.observed(self.step, cost + beyond)
 
     def _flush(self, names: bool = False) -> None:
