@@ -12,6 +12,7 @@ import undertow
 from tests.linear.test_curved import Once
 from tests.preflight.test_untouched import bits, same
 from tests.standstill import (  # noqa: F401
+    stalls_again,
     stalls_held_bouncing,
     stalls_held_minimum,
     stalls_held_noise,
@@ -55,6 +56,7 @@ QUICK = [
     "inputs_left_out[adam]",
     "inputs_left_out_at_a_large_rate[sgd]",
     "code_that_is_always_the_same[adam]",
+    "dead_units_that_nobody_needs[adam]",
 ]
 """All of them are judged in benchmarks/standstill.py."""
 

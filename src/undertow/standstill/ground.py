@@ -20,7 +20,7 @@ from undertow.noise import Estimate
 from undertow.noise.gradient import FEWEST, noise_of
 from undertow.standstill.training import ROUNDINGS, Training
 
-__all__ = ["Ground", "Slope", "curved", "felt", "slope"]
+__all__ = ["Ground", "Slope", "curved", "slope", "unfelt"]
 
 
 @dataclass(frozen=True)
@@ -111,19 +111,20 @@ def _edge(training: Training, operator: Operator) -> Edge | None:
         return None
 
 
-def felt(training: Training, probes: int = 2) -> dict[str, float]:
-    """By what share the loss changes when a matrix of weights is replaced by a random one of the same norm.
+def unfelt(training: Training, share: float, probes: int = 2) -> list[str]:
+    """The matrices of weights that can be replaced by a random one of the same norm and change less than this share.
 
-    Next to nothing where the loss does not depend on the matrix, whichever way it moves: behind units that are dead or
-    saturated, or below so many that nothing of it arrives. Vectors (biases, scales) are left out.
+    The loss does not depend on them, whichever way they move: they are behind units that are dead or saturated, or
+    below so many that nothing of them arrives. Vectors (biases, scales) are left out.
     """
     before = training.loss()
     chance = torch.Generator().manual_seed(0)
-    return {
+    changes = {
         name: max(_replaced(training, parameter, before, chance) for _ in range(probes))
         for name, parameter in training.parameters.items()
         if parameter.ndim > 1
     }
+    return [name for name, change in changes.items() if change < share]
 
 
 def _replaced(training: Training, parameter: Tensor, before: float, chance: torch.Generator) -> float:

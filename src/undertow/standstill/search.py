@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from undertow.engine.example import listed
 from undertow.errors import StandstillError
 from undertow.standstill.escape import Escape, escape
-from undertow.standstill.ground import Ground, Slope, curved, felt, slope
+from undertow.standstill.ground import Ground, Slope, curved, slope, unfelt
 from undertow.standstill.standstill import Standstill
 from undertow.standstill.training import Training
 from undertow.standstill.trials import AS_IT_GOES, Along, Balanced, Fresh, Newton, Rate, Trial, Whole
@@ -175,16 +176,27 @@ class _Search:
         return None
 
     def _flat(self) -> Standstill | None:
-        """The loss does not depend on some weights: on most of all, or on some that help when they are begun anew."""
-        changes = felt(self.training)
-        self.unfelt.extend(name for name, change in changes.items() if change < WORTH)
+        """The loss does not depend on some weights, which help when begun anew; or on most, begun anew or not."""
+        self.unfelt.extend(unfelt(self.training, WORTH))
         modules = {name.rpartition(".")[0] for name in self.unfelt}
         able = {name: self.training.model.get_submodule(name) for name in sorted(modules)}
         able = {name: module for name, module in able.items() if hasattr(module, "reset_parameters")}
-        helps = bool(able) and self._begun_anew(able)
-        sizes = {name: self.training.parameters[name].numel() for name in changes}
-        most = 2 * sum(sizes[name] for name in self.unfelt) > sum(sizes.values())
-        return self._found("plateau", confirmed=helps) if helps or most else None
+        if able and self._begun_anew(able):
+            return self._found("plateau")
+        flat = self._most(self.unfelt) and all(self._flat_anew(able, seed) for seed in range(self.plan.repeats))
+        return self._found("plateau", confirmed=False) if flat else None
+
+    def _flat_anew(self, modules: dict[str, nn.Module], seed: int) -> bool:
+        """Whether most weights are not felt with these begun anew either: that they did not help says nothing."""
+        with self.training.untouched():
+            torch.manual_seed(seed)
+            Fresh([*modules.values()], [*modules]).prepare(self.training)
+            return self._most(unfelt(self.training, WORTH))
+
+    def _most(self, names: Sequence[str]) -> bool:
+        """Whether these are most of the weights."""
+        sizes = {name: p.numel() for name, p in self.training.parameters.items() if p.ndim > 1}
+        return 2 * sum(sizes[name] for name in names) > sum(sizes.values())
 
     def _begun_anew(self, modules: dict[str, nn.Module]) -> bool:
         """Whether these, begun anew, bring the loss down: as training goes, or by a better method more than without."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from undertow.standstill.escape import Escape
 from undertow.standstill.ground import Ground, Slope
-from undertow.standstill.tried import Plan, Tried, mean
+from undertow.standstill.tried import Plan, Tried, above_zero, mean
 from undertow.standstill.words import ADVICE, MEANING, Kind
 
 __all__ = ["Standstill"]
@@ -48,9 +48,11 @@ class Standstill:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether nothing helped for sure, and something may have."""
+        """Whether something may have helped, and not for sure, that would make it another kind."""
         going, *others = self.trials
-        return self.kind == "minimum" and any(trial.gain(going).value > self.plan.worth for trial in others)
+        gains = [trial.gain(going) for trial in others]
+        unsure = any(gain.value > self.plan.worth and not above_zero(gain) for gain in gains)
+        return unsure and self.kind in ("minimum", "bouncing")
 
     @property
     def helped(self) -> Tried | None:
