@@ -68,7 +68,7 @@ def standstill(
 
     Returns:
         The kind, with what was measured. A trial costs as many passes as it has steps; those over all batches cost as
-        many for each. There are at most eleven.
+        many for each, and at least eight where modules draw random numbers. There are at most twelve.
 
     Raises:
         PreflightError: The batches are of another kind, or what comes out is no loss.
