@@ -141,6 +141,15 @@ class Case:
         """Step and median update ratio of the observed steps."""
         return [(u.step, float(np.median(r))) for u in self.finite_updates if len(r := self.update_ratios(u))]
 
+    def moved_within(self, steps: int) -> float:
+        """The most that any weight matrix can have moved in the first steps, relative to its size; see `moved`."""
+        found = [(u.step, float(r.max())) for u in self.finite_updates if len(r := self.update_ratios(u))]
+        if not found:
+            return math.nan
+        seen, ratios = zip(*found, strict=True)
+        end = min(self.start + steps, self.outcome.steps)
+        return float(np.interp(np.arange(self.start, end), seen, ratios).sum())
+
     def moved(self, since: float) -> float:
         """The most that any weight matrix can have moved after this share of the run, relative to its size.
 

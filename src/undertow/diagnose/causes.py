@@ -20,7 +20,7 @@ STAGES: Mapping[str, frozenset[str]] = {
         "UT107 UT203 UT309 UT312 UT407 UT501 UT502 UT504 UT505 UT506 UT507 UT508 UT601 UT602 UT603 UT604",
     ),
     "network": _codes("UT101 UT102 UT104 UT105 UT201 UT202 UT204 UT205 UT308"),
-    "steps": _codes("UT301 UT302 UT310 UT311"),
+    "steps": _codes("UT301 UT302 UT310 UT311 UT901"),
     "course": _codes("UT406 UT408 UT701 UT702 UT703 UT704 UT801 UT802"),
 }
 """From what a person wrote to what came of it. A fault brings about others of its own stage or of later ones.
@@ -52,7 +52,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "UT203": f"UT101 UT201 UT202 UT204 UT205 {_STILL} UT406",
         "UT204": f"{_STILL} UT205",
         "UT205": f"UT101 {_STILL} UT204 UT406",
-        "UT301": "UT101 UT102 UT105 UT201 UT202 UT204 UT205 UT308 UT406 UT701 UT702 UT801",
+        "UT301": "UT901 UT101 UT102 UT105 UT201 UT202 UT204 UT205 UT308 UT406 UT701 UT702 UT801",
         "UT302": "UT308 UT406 UT701",
         "UT303": f"{_SIZE} UT204 UT205 UT406",
         "UT304": f"{_STILL} UT406",
@@ -90,6 +90,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "UT703": "",
         "UT704": "",
         "UT802": "UT801",
+        "UT901": "UT101 UT201 UT202 UT204 UT205 UT406 UT701 UT702 UT703",
         "UT801": "UT101 UT102 UT301 UT406 UT701",
     }.items()
 }
