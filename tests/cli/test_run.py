@@ -235,3 +235,33 @@ def test_a_preflight_judges_its_run_once(silent: list[str], tmp_path: Path) -> N
     ended = python("-c", COUNTING, "run", "--preflight", *silent, "train.py", folder=tmp_path)
     assert ended.returncode == 0
     assert ended.stdout.endswith("judged 1 times")
+
+
+def test_a_script_that_goes_elsewhere_is_reviewed_where_it_began(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "train.py").write_text("import os\nos.chdir('elsewhere')\n" + TRAIN)
+    ended = run("train.py", folder=tmp_path)
+    assert ended.returncode == 0
+    assert (stored(tmp_path).folder / "review.json").is_file()
+    assert not [*(tmp_path / "elsewhere").iterdir()]
+
+
+TRANSFORMED = """
+import torch
+from torch.func import functional_call, grad
+net = torch.nn.Linear(4, 1)
+weights = {name: weight.detach() for name, weight in net.named_parameters()}
+loss = lambda weights, x: (functional_call(net, weights, (x,)) - 1).square().mean()
+for step in range(30):
+    slopes = grad(loss)(weights, torch.randn(8, 4))
+    weights = {name: weight - 0.1 * slopes[name] for name, weight in weights.items()}
+"""
+
+
+def test_gradients_of_transforms_are_said_to_be_unobserved(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRANSFORMED)
+    ended = run("train.py", folder=tmp_path)
+    assert ended.returncode == 0
+    told = json.loads((stored(tmp_path).folder / "review.json").read_text())
+    assert told["verdict"] == "undecided"
+    assert "torch.func" in told["summary"]

@@ -5,6 +5,9 @@ Each takes a `Diary` and notes in it whatever must come out the same to the last
 
 from __future__ import annotations
 
+import copy
+import io
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -464,6 +467,44 @@ def target_network(diary: Diary) -> None:
     diary.end(online, target)
 
 
+def copied_and_saved(diary: Diary) -> None:
+    """A model that is copied, pickled and saved whole between its forward and its backward pass."""
+    net = dense()
+    optimizer = torch.optim.Adam(net.parameters(), 0.01)
+    for _ in range(STEPS):
+        x, y = batch()
+        loss = F.cross_entropy(net(x), y)
+        file = io.BytesIO()
+        torch.save((net, optimizer), file)
+        file.seek(0)
+        again, _ = torch.load(file, weights_only=False)
+        for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), again):
+            assert all(vars(a).keys() == vars(b).keys() for a, b in zip(net.modules(), other.modules(), strict=True))
+            diary.end(other)
+        optimizer.zero_grad()
+        loss.backward()
+        diary.gradients(net)
+        optimizer.step()
+    diary.end(net, optimizers=[optimizer])
+
+
+def exported(diary: Diary) -> None:
+    """A model that is exported and traced by torch.fx while it trains."""
+    net = dense()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for step in range(STEPS):
+        x, y = batch()
+        loss = F.cross_entropy(net(x), y)
+        if step < 2:
+            program = torch.export.export(net, (x,))
+            diary.note(len(program.graph.nodes), torch.fx.symbolic_trace(net).code, program.module()(x))
+        optimizer.zero_grad()
+        loss.backward()
+        diary.gradients(nn.ModuleDict({"net": net}))  # there are several models now
+        optimizer.step()
+    diary.end(net)
+
+
 Context = Callable[[Diary], None]
 
 CONTEXTS: dict[str, Context] = {
@@ -472,7 +513,7 @@ CONTEXTS: dict[str, Context] = {
         *(plain, accumulation, gan, autocast_bf16, scaler_fp16, in_place, functional, custom_function),
         *(checkpoint_reentrant, checkpoint_non_reentrant, recurrent, grad_function, lbfgs, sparse, tied, retained),
         *(gradient_penalty, workers, users_function_mode, users_dispatch_mode, users_hooks, users_anomaly_mode),
-        *(functional_transforms, by_parts, target_network),
+        *(functional_transforms, by_parts, target_network, copied_and_saved, exported),
     )
 }
 

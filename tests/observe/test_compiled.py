@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch._inductor.config
 import torch.nn.functional as F
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
@@ -59,6 +61,43 @@ def compiled_in_place(watch: Callable[[], Any], backend: Any) -> Diary:
         net.compile(backend=backend)
         train(net, net, diary)
     return diary
+
+
+KERNELS = {
+    "without kernels of its own": lambda: nn.Sequential(nn.Linear(6, 8, bias=False), nn.Linear(8, 3, bias=False)),
+    "with kernels of its own": dense,
+}
+"""What the default backend makes of a model: calls alone, or C++ as well, which takes a minute to compile."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", KERNELS)
+def test_a_model_compiled_by_the_default_backend_trains_the_same_and_is_told(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "with kernels of its own" and "UNDERTOW_SLOW" not in os.environ:
+        pytest.skip("compiling kernels takes a minute: set UNDERTOW_SLOW=1, and have a C++ compiler")
+    monkeypatch.setattr(torch._inductor.config, "compile_threads", 1)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+
+    def trained(watch: Callable[[], Any]) -> Diary:
+        torch._dynamo.reset()
+        torch.manual_seed(0)
+        diary, net = Diary(), KERNELS[kind]()
+        with watch():
+            train(net, torch.compile(net), diary)
+        return diary
+
+    watched = trained(lambda: undertow.observe(every=1, store=tmp_path / "run"))
+    alone = trained(nullcontext)
+    assert len(watched.entries) == len(alone.entries)
+    assert all(torch.equal(a, b) for a, b in zip(watched.entries, alone.entries, strict=True))
+    run = undertow.Run(tmp_path / "run")
+    assert [event.kind for event in run.events] == ["compiled"]
+    assert any("compiled region is seen as one operation" in note for note in undertow.review(run).notes)
+    leaves = run.passes[-1].flow.topology.leaves()
+    sizes = {name: run.passes[-1].flow.cotangents[index] for name, index in leaves.items()}
+    assert sizes == pytest.approx(watched.norms[-1], rel=1e-4)
 
 
 @pytest.mark.parametrize("way", [compiled_before, compiled_and_called_before, compiled_inside, compiled_in_place])

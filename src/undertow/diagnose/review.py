@@ -159,6 +159,9 @@ def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
 
 def _not_applicable(case: Case) -> Review:
     summary = "No backward pass ran: no neural network was trained here, so backpropagation is not the problem."
+    if case.run.meta.get("transformed"):
+        summary = "All gradients were taken within transforms of torch.func, which are not observed."
+        return Review("undecided", summary, None, (), (), "", case.outcome, _notes(case))
     took = case.run.meta.get("children", 0.0)
     elsewhere = (
         f"Child processes took {took:.0f} seconds of processor time. What they train is not observed: "
@@ -173,6 +176,8 @@ def _notes(case: Case) -> tuple[str, ...]:
     meta = case.run.meta
     if meta.get("compiled"):
         notes.append("Something was compiled: a compiled region is seen as one operation, from the outside.")
+    if meta.get("transformed"):
+        notes.append("Gradients that were taken within transforms of torch.func (grad, vmap, …) were not observed.")
     if meta.get("ranks", 1) > 1:
         notes.append(
             f"This is process {meta['rank']} of {meta['ranks']} that train together: each has a run of its own. "

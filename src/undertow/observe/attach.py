@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 import torch
+from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
@@ -53,12 +54,16 @@ class Attachment:
 
     PyTorch's engine has one entry for `Tensor.backward`, `torch.autograd.backward` and
     `torch.autograd.grad`; passes that run inside another pass (reentrant checkpointing) are left alone.
+
+    Attributes:
+        transformed: Whether gradients were taken within a transform of `torch.func`, which is not observed.
     """
 
     def __init__(self, observer: Observer):
         self._observer = observer
         self._undo = ExitStack()
         self._inside = False
+        self.transformed = False
 
     def install(self) -> None:
         refuse_a_second()
@@ -82,6 +87,7 @@ class Attachment:
         @functools.wraps(original)
         def run_backward(outputs: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
             if self._inside or stands_for_others(outputs[0] if outputs else None):
+                self.transformed |= peek_interpreter_stack() is not None
                 return original(outputs, *args, **kwargs)
             self._inside = True
             completed = False
@@ -142,4 +148,6 @@ def compiler_in_use() -> bool:
 
 def stands_for_others(output: Any) -> bool:
     """Whether a tensor is one of a compiler's or a function transform's, with no numbers of its own."""
-    return isinstance(output, (FakeTensor, FunctionalTensor)) or peek_interpreter_stack() is not None
+    if isinstance(output, (FakeTensor, FunctionalTensor)) or peek_interpreter_stack() is not None:
+        return True
+    return isinstance(output, Tensor) and output.is_meta

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from undertow.observe.attach import stands_for_others
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 
@@ -106,11 +107,13 @@ class CutTracer(TorchFunctionMode):
         return answer
 
     def _follow(self, func: Any, inputs: list[Tensor], answer: Any, grad_enabled: bool) -> None:
+        outputs = [*_tensors((answer,))]
+        if any(map(stands_for_others, (*inputs, *outputs))):
+            return
         taints = frozenset[Cut]().union(*(self.behind(tensor) for tensor in inputs))
         if self._outside and not taints:
             taints = self._returned(tensor for tensor in inputs if not tensor.requires_grad)
         carrying = [tensor for tensor in inputs if tensor.requires_grad]
-        outputs = [*_tensors((answer,))]
         if not inputs:
             taints = self._returned(outputs)
         elif carrying and not any(output.requires_grad for output in outputs):

@@ -115,6 +115,7 @@ class Session:
                 self._writer.event(Event(self.step, "interrupted", {"signal": signal}))
             seconds, spent = perf_counter() - self._began, self._guard.spent
             figures = {"seconds": seconds, "observing": spent, "compiled": self._compiled, "leaders": self._leaders}
+            figures["transformed"] = self._attachment.transformed
             self._writer.meta(state=state, steps=self.step, passes=self.passes, **figures)
         except sqlite3.Error as error:
             self._lose(error)
@@ -256,7 +257,6 @@ class Session:
         self._held = sample.held
         self._losses.fetch()
         self._seen += 1
-        now = perf_counter()
         now = perf_counter()
         cost = self._guard.spent - sample.before + now - began
         beyond = self._pace.beyond(now, cost)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -51,7 +53,14 @@ def comparison_screen(seen: Comparison) -> RenderableType:
 
 def _whereabouts(run: Run) -> str:
     page = run.folder / "report.html"
-    return f"Report: {page}" if page.is_file() else f"Report: undertow report {run.name}"
+    return f"Report: {_from_here(page)}" if page.is_file() else f"Report: undertow report {run.name}"
+
+
+def _from_here(path: Path) -> Path:
+    """Shorter, where it lies below the working directory, if there still is one."""
+    with suppress(OSError, ValueError):
+        return path.relative_to(Path.cwd())
+    return path
 
 
 def _verdict(block: Verdict) -> RenderableType:

@@ -38,7 +38,7 @@ class Writer:
     """The one writer of a run's database: SQLite in write-ahead mode, committed at each sampled step."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder = folder.absolute()  # the program may go elsewhere
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(folder / DATABASE, check_same_thread=False, isolation_level=None)
