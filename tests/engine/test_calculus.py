@@ -18,6 +18,7 @@ BOUNDED = {
     "NativeLayerNormBackward0",
     "RenormBackward0",
     "ScaledDotProductFlashAttentionForCpuBackward0",
+    "WeightNormInterfaceBackward0",
 }
 """Where the modulus is an upper bound: maps made of maps that overlap."""
 

@@ -9,6 +9,12 @@ from tests.samples.sample import Sample, of
 ORDERS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, math.inf)
 
 SAMPLES: dict[str, list[Sample]] = {
+    "WeightNormInterfaceBackward0": [
+        of(lambda v, g: torch._weight_norm(v, g, 0), (3, 4), (3, 1)),
+        of(lambda v, g: torch._weight_norm(v, g, 2), (2, 3, 4), (1, 1, 4)),
+        of(lambda v, g: torch._weight_norm(v.detach(), g, 0), (3, 2, 2), (3, 1, 1)),
+        of(lambda v, g: torch._weight_norm(v, g, 0), (1, 1), (1, 1)),
+    ],
     "LinalgVectorNormBackward0": [
         of(torch.linalg.vector_norm, (3, 4)),
         of(lambda x: torch.linalg.vector_norm(x, 1, (0, -1), keepdim=True), (2, 3, 4)),

@@ -132,3 +132,17 @@ def renorm(node: Any) -> Local | None:
     scale = torch.where(shrunk, most / (size + 1e-7), 1).to(x.dtype)
     along = torch.where(shrunk, -scale / (size + 1e-7), 0) * slope_of_norm(x, size, node._saved_p, dims)
     return (Sum(Diagonal(scale.expand_as(x)), RankOne(x, along, dims)),)
+
+
+@derivative("WeightNormInterfaceBackward0")
+def weight_norm(node: Any) -> Local:
+    """v ↦ g v / ‖v‖ for each slice: by v, g / ‖v‖ times what stands across v."""
+    v, g, size = node._saved_v, node._saved_g, node._saved_result1
+    dims = tuple(dim for dim in range(v.ndim) if dim != signed(node._saved_dim) % v.ndim)
+    unit, ratio = (v / size).to(v.dtype), (g / size).to(v.dtype)
+    across = Sum(Diagonal(ratio.expand_as(v)), RankOne(-ratio * unit, unit, dims))
+    by_direction, by_length = input_shapes(node)
+    return (
+        None if by_direction is None else across,
+        None if by_length is None else Diagonal(unit) @ Expand(by_length, tuple(v.shape)),
+    )
