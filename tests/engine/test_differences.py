@@ -117,3 +117,9 @@ def test_a_planted_fault_misses_the_differences(fault):
 def test_differences_of_a_polynomial_are_exact_up_to_rounding(power):
     assert how_far_off(of(lambda x: x**power, (4,))) < 1e-2
     assert math.isfinite(how_far_off(of(lambda x: x**power, (0,))))
+
+
+def test_pytorchs_own_gradient_of_as_strided_scatter_is_not_that_of_what_it_computes():
+    x, y = torch.randn(3, 4, dtype=torch.float64, requires_grad=True), torch.randn(2, 4, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(torch.as_strided_scatter(x, y, (2, 4), (4, 1)).sum(), x)
+    assert not torch.equal(gradient, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).unsqueeze(1).expand(3, 4))
