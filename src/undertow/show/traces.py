@@ -78,6 +78,7 @@ def across(level: float, words: str) -> dict[str, Any]:
         "yanchor": "bottom",
         "text": words,
         "showarrow": False,
+        "bgcolor": "@paper",
     }
     return {"shapes": [line | {"line": {"dash": "dash", "width": 1.2, "color": "@muted"}}], "annotations": [label]}
 
