@@ -60,10 +60,11 @@ class Case:
         return 1 - self.outcome.last / self.outcome.chance if self.outcome.chance > 0 else math.nan
 
     def harm(self, failed: float, unknown: float, learned: float, partly: float | None = None) -> float:
-        """One of these, by the outcome: `partly` where something was learned, but not well."""
-        if self.learned:
-            return partly if partly is not None and self.skill < WELL else learned
-        return failed if self.failed else unknown
+        """One of these, by the outcome: `partly` where something was learned, or is about to be, but not well."""
+        coming = self.outcome.kind == "falling" and not self.failed
+        if partly is not None and (self.learned or coming) and self.skill < WELL:
+            return partly
+        return learned if self.learned else failed if self.failed else unknown
 
     @cached_property
     def passes(self) -> list[Pass]:
