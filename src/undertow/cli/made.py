@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from undertow.errors import LaunchError
 
-__all__ = ["Point", "checkpoint", "made", "weights"]
+__all__ = ["Point", "checkpoint", "made", "weights", "weights_of"]
 
 Point = Mapping[str, Tensor]
 
@@ -61,7 +61,15 @@ def weights(file: Path) -> Point:
     Raises:
         LaunchError: It cannot be read, or holds none.
     """
-    found = checkpoint(file)
+    return weights_of(checkpoint(file), file)
+
+
+def weights_of(found: Mapping[str, Any], file: Path) -> Point:
+    """The weights in what a checkpoint holds.
+
+    Raises:
+        LaunchError: It holds none.
+    """
     state: Point = next((found[name] for name in WRAPPED if isinstance(found.get(name), dict)), found)
     if not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise LaunchError(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from undertow.cli.app import app
-from undertow.cli.made import checkpoint, made, weights
+from undertow.cli.made import checkpoint, made, weights_of
 from undertow.standstill import standstill as tried_out
 
 __all__: list[str] = []
@@ -34,8 +34,9 @@ def standstill(
     """Say why a training stands still, by short trainings onward from where it stands."""
     model, loss_fn, batches, optimizer = made(problem, "model, loss_fn, batches, optimizer")
     if at is not None:
-        model.load_state_dict(weights(at))
-        state = next((kept for name in OPTIMIZER if (kept := checkpoint(at).get(name)) is not None), None)
+        found = checkpoint(at)
+        model.load_state_dict(weights_of(found, at))
+        state = next((found[name] for name in OPTIMIZER if found.get(name) is not None), None)
         if state is not None:
             optimizer.load_state_dict(state)
     print(tried_out(model, loss_fn, batches, optimizer, steps=steps))

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from undertow.curvature.krylov import lanczos
 from undertow.curvature.rows import signs, square, times
 from undertow.linear import Operator
 
@@ -79,33 +80,14 @@ def density(operator: Operator, steps: int = 30, starts: int = 4, *, seed: int =
         raise ValueError(f"starts={starts}: an error needs 2 or more")
     steps = min(steps, operator.source.size)
     begun = signs(operator, starts, torch.Generator().manual_seed(seed)) / math.sqrt(operator.source.size)
-    diagonals, besides = _lanczos(operator, begun, steps)
-    nodes, weights = zip(*[_quadrature(d, b) for d, b in zip(diagonals, besides, strict=True)], strict=True)
+    nodes, weights = zip(*[_quadrature(operator, start, steps) for start in begun], strict=True)
     return Density(np.stack(nodes), np.stack(weights), operator.source.size, steps * starts)
 
 
-def _lanczos(operator: Operator, begun: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """The tridiagonal matrices of all starts, each vector made orthogonal to all before it, twice."""
-    vectors = [begun]
-    diagonals, besides = [], []
-    for step in range(steps):
-        answer = times(operator, vectors[-1])
-        diagonals.append((answer * vectors[-1]).sum(1))
-        known = torch.stack(vectors, 1)  # (starts, steps so far, size)
-        for _ in range(2):
-            answer = answer - torch.einsum("sk,skn->sn", torch.einsum("skn,sn->sk", known, answer), known)
-        norm = torch.linalg.vector_norm(answer, dim=1)
-        if step + 1 < steps:
-            besides.append(norm)
-            vectors.append(answer / norm.clamp_min(1e-300)[:, None])
-    return torch.stack(diagonals, 1), torch.stack(besides, 1) if besides else torch.zeros(len(begun), 0)
-
-
-def _quadrature(diagonal: Tensor, beside: Tensor) -> tuple[Floats, Floats]:
-    """Where the eigenvalues of a tridiagonal matrix lie, and the squares of their vectors' first entries."""
-    whole = torch.diag(diagonal) + torch.diag(beside, 1) + torch.diag(beside, -1)
-    values, vectors = torch.linalg.eigh(whole)
-    return values.numpy(), vectors[0].square().numpy()
+def _quadrature(operator: Operator, start: Tensor, steps: int) -> tuple[Floats, Floats]:
+    """The eigenvalues within the space of a start's products, and how much of the start, squared, lies along each."""
+    *_, ritz = lanczos(lambda vector: times(operator, vector[None])[0], start, steps)
+    return ritz.values.numpy(), ritz.mixes[0].square().numpy()
 
 
 def _mean(each: Floats) -> tuple[float, float]:

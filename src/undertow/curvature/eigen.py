@@ -100,7 +100,7 @@ def eigen(
     counted = _Counted(operator)
     pairs = _within_one_space(counted, lower, upper, tolerance, seed)
     if pairs is None:
-        found = [*_ends(counted, count, ends, tolerance)]
+        found = [*_ends(counted, lower, upper, tolerance)]
         pairs = [_pair(operator, value, vector) for value, vector in sorted(found, key=lambda pair: -pair[0])]
         return Eigen(pairs, counted.products + len(pairs))
     return Eigen(pairs, counted.products)
@@ -148,20 +148,16 @@ class _Counted:
 Found = tuple[float, NDArray[Any]]
 
 
-def _ends(counted: _Counted, count: int, ends: Ends, tolerance: float) -> Iterator[Found]:
+def _ends(counted: _Counted, lower: int, upper: int, tolerance: float) -> Iterator[Found]:
     """The smallest are sought as the largest of top - H: so their accuracy is relative to the whole spectrum.
 
     Relative to themselves they could not be had where they are 0, as most of a Gauss-Newton matrix's are.
     """
-    if ends == "smallest":
-        top = _largest(counted, counted.size, 1, LOOSE)[0][0]
-        yield from _smallest(counted, count, top, tolerance)
-        return
-    upper = count if ends == "largest" else max(1, count - count // 2)
-    largest = _largest(counted, counted.size, upper, tolerance)
-    yield from largest
-    if ends == "both":
-        yield from _smallest(counted, max(1, count // 2), max(value for value, _ in largest), tolerance)
+    largest = _largest(counted, counted.size, max(1, upper), tolerance if upper else LOOSE)
+    if upper:
+        yield from largest
+    if lower:
+        yield from _smallest(counted, lower, max(value for value, _ in largest), tolerance)
 
 
 def _smallest(counted: _Counted, count: int, top: float, tolerance: float) -> list[Found]:

@@ -61,8 +61,9 @@ def trace(operator: Operator, products: int = 48, *, seed: int = 0) -> Trace:
     third = min(products // 3, operator.source.size)
     probes = signs(operator, third, generator)
     sketch = times(operator, probes)
-    if _left_over(sketch) < WORTH_IT:
-        exact, random = _deflated(operator, sketch, generator)
+    spanned, upper = torch.linalg.qr(sketch.T)
+    if _left_over(sketch, upper) < WORTH_IT:
+        exact, random = _deflated(operator, spanned.T, generator)
     else:
         more = signs(operator, products - third, generator)
         exact = probes[:0]
@@ -74,23 +75,21 @@ def trace(operator: Operator, products: int = 48, *, seed: int = 0) -> Trace:
     return Trace(_estimate(exact, random), {name: _estimate(*block) for name, *block in blocks}, spent)
 
 
-def _left_over(sketch: Tensor) -> float:
+def _left_over(sketch: Tensor, upper: Tensor) -> float:
     """The share of the operator's squared norm that its products with some probes leave to that with another.
 
-    The distance of a column from the span of the others is one over the norm of a row of the inverse of R.
+    The distance of a column from the span of the others is one over the norm of a row of the inverse of R, `upper`.
     """
     total = sketch.square().sum(1)
-    upper = torch.linalg.qr(sketch.T).R
     if not bool(total.all()) or float(upper.diagonal().abs().min()) <= 1e-12 * float(upper.diagonal().abs().max()):
         return 0.0
     rows = torch.linalg.solve_triangular(upper, torch.eye(len(upper), dtype=upper.dtype), upper=True)
     return float(rows.square().sum(1).reciprocal().sum() / total.sum())
 
 
-def _deflated(operator: Operator, sketch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Entry by entry, what the directions of a sketch hold of the trace, and what probes find of the rest."""
-    basis = torch.linalg.qr(sketch.T)[0].T  # (third, size): the directions that the operator mostly gives
-    probes = signs(operator, len(sketch), generator)
+def _deflated(operator: Operator, basis: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Entry by entry, what the directions of a basis, (count, size), hold of the trace, and what probes find beside."""
+    probes = signs(operator, len(basis), generator)
     probes -= (probes @ basis.T) @ basis
     return basis * times(operator, basis), probes * times(operator, probes)
 

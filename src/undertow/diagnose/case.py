@@ -144,23 +144,19 @@ class Case:
 
     def moved_within(self, steps: int) -> float:
         """The most that any weight matrix can have moved in the first steps, relative to its size; see `moved`."""
-        found = [(u.step, float(r.max())) for u in self.finite_updates if len(r := self.update_ratios(u))]
-        if not found:
-            return math.nan
-        seen, ratios = zip(*found, strict=True)
-        end = min(self.start + steps, self.outcome.steps)
-        return float(np.interp(np.arange(self.start, end), seen, ratios).sum())
+        return _summed(self._largest_ratios, self.start, min(self.start + steps, self.outcome.steps))
 
     def moved(self, since: float) -> float:
         """The most that any weight matrix can have moved after this share of the run, relative to its size.
 
         Update ratios between observed steps are interpolated, and added up as if all went the same way.
         """
-        found = [(u.step, float(r.max())) for u in self.finite_updates if len(r := self.update_ratios(u))]
-        if not found:
-            return math.nan
-        steps, ratios = zip(*found, strict=True)
-        return float(np.interp(np.arange(int(since * self.outcome.steps), self.outcome.steps), steps, ratios).sum())
+        return _summed(self._largest_ratios, int(since * self.outcome.steps), self.outcome.steps)
+
+    @property
+    def _largest_ratios(self) -> list[tuple[int, float]]:
+        """Step and largest update ratio of the observed steps."""
+        return [(u.step, float(r.max())) for u in self.finite_updates if len(r := self.update_ratios(u))]
 
     def promised(self, since: float) -> float:
         """The most that the loss can have fallen after this share of the run, to first order.
@@ -169,10 +165,7 @@ class Case:
         every step of every parameter had gone straight downhill. Between observed steps it is interpolated.
         """
         found = [(u.step, float(np.nansum(u.update * u.gradient))) for u in self.finite_updates]
-        if not found:
-            return math.nan
-        steps, falls = zip(*found, strict=True)
-        return float(np.interp(np.arange(int(since * self.outcome.steps), self.outcome.steps), steps, falls).sum())
+        return _summed(found, int(since * self.outcome.steps), self.outcome.steps)
 
     def course(self) -> Losses | None:
         """The losses of the main site, with their steps."""
@@ -245,3 +238,11 @@ class Case:
         for event in self.run.events:
             if event.kind == kind:
                 yield {**event.facts, "step": event.step}
+
+
+def _summed(found: list[tuple[int, float]], start: int, end: int) -> float:
+    """What was seen at some steps, interpolated between them and added up from a step to another; `nan` of nothing."""
+    if not found:
+        return math.nan
+    steps, values = zip(*found, strict=True)
+    return float(np.interp(np.arange(start, end), steps, values).sum())

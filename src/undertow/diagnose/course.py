@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from undertow.diagnose.line import line
 from undertow.diagnose.outcome import jitter
 
 __all__ = ["Spike", "Standing", "spikes", "standing"]
@@ -117,8 +117,5 @@ def standing(losses: Floats) -> Standing | None:
 
 def _fall(means: Floats) -> tuple[float, float]:
     """By how much the line through some means falls from the first to the last, and its standard error."""
-    places = np.arange(len(means)) - (len(means) - 1) / 2
-    slope = float(places @ means / (places @ places))
-    off = means - means.mean() - slope * places
-    error = math.sqrt(float(off @ off) / (len(means) - 2) / float(places @ places))
-    return -slope * (len(means) - 1), error * (len(means) - 1)
+    fitted, length = line(means), len(means) - 1
+    return -fitted.slope * length, fitted.slope_error * length

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from undertow.diagnose.line import line
+
 __all__ = ["heading"]
 
 BLOCKS = 6
@@ -29,10 +31,6 @@ def heading(values: NDArray[np.float64]) -> tuple[float, float]:
     if count < 3:
         return math.nan, math.nan
     means = np.array([block.mean() for block in np.array_split(values[len(values) // 2 :], count)])
-    times = np.arange(count) - (count - 1) / 2
-    spread = float(times @ times)
-    slope = float(times @ means) / spread
-    left = means - means.mean() - slope * times
+    fitted = line(means)
     then = 2.5 * count  # from the middle of the second half to its end, and the run's length more
-    error = np.sqrt(left @ left / (count - 2) * (1 / count + then**2 / spread))
-    return float(means.mean() + slope * then), float(error)
+    return fitted.middle + fitted.slope * then, fitted.error_at(then)

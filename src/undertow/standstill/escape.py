@@ -46,12 +46,14 @@ def escape(training: Training, lowest: Eigenpair, gradient: Sequence[Tensor]) ->
     scale = _norm([parameter.detach() for parameter in training.parameters.values()]) or 1.0
     lengths = [scale * length for length in LENGTHS]
     ways = [vector, [-part for part in vector]]
-    steps = [(-training.change(way, length), length, way) for way in ways for length in lengths]
+    here = training.loss()
+    steps = [(here - training.loss_along(way, length), length, way) for way in ways for length in lengths]
     fall, length, way = max(steps, key=lambda step: step[0])
     if not fall > training.resolution:
         return None
     size = _norm(gradient)
-    straight = [-training.change(gradient, -short / size) for short in lengths if short <= length] if size else []
+    shorter = [short for short in lengths if short <= length] if size else []
+    straight = [here - training.loss_along(gradient, -short / size) for short in shorter]
     return Escape(way, length, fall, max(straight, default=0.0))
 
 

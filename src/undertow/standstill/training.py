@@ -134,9 +134,8 @@ class Training:
         for parameter, along in zip(self.parameters.values(), direction, strict=True):
             parameter.add_(along, alpha=length)
 
-    def change(self, direction: Sequence[Tensor], length: float) -> float:
-        """By how much the loss changes along a direction."""
+    def loss_along(self, direction: Sequence[Tensor], length: float) -> float:
+        """The loss that far along a direction."""
         with self.untouched():
-            before = self.loss()
             self.move(direction, length)
-            return self.loss() - before
+            return self.loss()

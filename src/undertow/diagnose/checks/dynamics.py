@@ -160,8 +160,9 @@ def _way_back(case: Case, spike: Spike, step: int) -> str:
     """How long it took, and what was out of the ordinary before it."""
     if spike.length == 1:
         return "the next batch was as usual, so it was that batch, not the weights"
-    before = [ratio for seen, ratio in case.typical_ratios() if step - 2 <= seen <= step]
-    usual = [ratio for seen, ratio in case.typical_ratios() if seen < step - 2]
+    ratios = case.typical_ratios()
+    before = [ratio for seen, ratio in ratios if step - 2 <= seen <= step]
+    usual = [ratio for seen, ratio in ratios if seen < step - 2]
     told = f"it took {spike.length} steps to come back, so a step had thrown the weights off"
     if before and usual and max(before) > 3 * np.median(usual):
         return f"{told}: one just before it was {max(before) / np.median(usual):.0f} times as large as usual"
