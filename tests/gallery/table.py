@@ -80,8 +80,13 @@ TOPICS = (
     "held_healthy_generative",
     "held_healthy_pairs",
     "held_healthy_unusual",
+    "fresh_sick_inputs",
+    "fresh_sick_loss",
+    "fresh_sick_order",
+    "fresh_sick_signs",
+    "fresh_sick_targets",
 )
-SPLITS = ("build", "judge", "unseen", "held")
+SPLITS = ("build", "judge", "unseen", "held", "fresh")
 MARKER = "# <- fault"
 
 Train = Callable[[], dict[str, float]]
