@@ -1,10 +1,14 @@
 """Imports point one way only: down this list to up."""
 
 import ast
+import importlib
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
+
+import undertow
 
 from .root import MODULES, PACKAGE, dotted
 
@@ -98,7 +102,7 @@ LAYERS = {
     "undertow.progress": ("undertow.api", "rich"),
     "undertow.cli": ("undertow", "rich", "torch", "typer"),
     "undertow.__main__": ("undertow.cli",),
-    "undertow": ("undertow",),
+    "undertow": ("lazy_loader",),
 }
 """For each layer, what it may import besides itself and the standard library."""
 
@@ -111,6 +115,9 @@ WITHIN_THE_ENGINE = {
     "undertow.engine.flow": ("undertow.engine.graph", "undertow.engine.plan"),
 }
 """A new operation touches the calculus alone, and the graph and the flow are plain data."""
+
+ON_DEMAND = ("undertow.compare", "undertow.curvature", "undertow.landscape", "undertow.standstill")
+"""Folders named after what they offer, loaded when that is asked for."""
 
 
 def imported(path):
@@ -159,7 +166,16 @@ def test_every_module_belongs_to_a_layer():
     assert not unplaced
 
 
-def test_observing_loads_nothing_that_only_judging_and_showing_need():
-    loaded = "import sys, undertow; print(*{name.partition('.')[0] for name in sys.modules})"
+def test_observing_loads_nothing_that_only_judging_calculating_and_showing_need():
+    loaded = "import sys, undertow; undertow.observe; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=120, check=True)
-    assert not {"scipy", "plotly", "jinja2", "rich", "typer"} & set(found.stdout.split())
+    kept_out = ("scipy", "plotly", "jinja2", "rich", "typer", "undertow.engine.calculus", "undertow.show")
+    assert not [name for name in found.stdout.split() if below(name, (*kept_out, *ON_DEMAND))]
+
+
+def test_a_name_that_a_folder_has_too_means_the_function():
+    for path in MODULES:
+        if path.stem != "__main__":
+            importlib.import_module(dotted(path))
+    assert set(ON_DEMAND) < {f"undertow.{name}" for name in undertow.__all__}
+    assert not [name for name in undertow.__all__ if isinstance(getattr(undertow, name), ModuleType)]
