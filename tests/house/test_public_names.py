@@ -6,7 +6,7 @@ import pytest
 import undertow
 from undertow import errors
 
-from .root import MODULES, dotted
+from .root import MODULES, PACKAGE, dotted
 
 
 def listed(path):
