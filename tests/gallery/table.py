@@ -83,6 +83,7 @@ TOPICS = (
     "fresh_sick_inputs",
     "fresh_sick_loss",
     "fresh_sick_order",
+    "fresh_sick_signal",
     "fresh_sick_signs",
     "fresh_sick_targets",
 )
