@@ -86,6 +86,7 @@ TOPICS = (
     "fresh_sick_signal",
     "fresh_sick_signs",
     "fresh_sick_targets",
+    "fresh_sick_units",
 )
 SPLITS = ("build", "judge", "unseen", "held", "fresh")
 MARKER = "# <- fault"
