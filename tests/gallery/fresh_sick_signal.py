@@ -123,7 +123,7 @@ def residual_blocks_of_plain_randn():
 @sick(
     "UT102",
     split="fresh",
-    note="orthogonal weights with a gain of 3 in twelve tanh-free layers",
+    note="orthogonal weights with a gain of 3 in twelve rectified layers",
     cured=(("gain=3.0", "gain=1.4"),),
 )
 def orthogonal_with_a_gain_of_three():
@@ -161,7 +161,7 @@ def sampled_without_reparametrisation():
         state = 2 * torch.rand(64, 2) - 1
         law = torch.distributions.Normal(actor(state), 0.3)
         action = law.sample()
-        reward = -((action - state.sum(1, keepdim=True)) ** 2)
+        reward = -((action.detach() - state.sum(1, keepdim=True)) ** 2)
         loss = F.mse_loss(critic(torch.cat([state, action.detach()], 1)), reward)
         value.zero_grad()
         loss.backward()

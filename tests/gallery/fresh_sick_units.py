@@ -120,7 +120,7 @@ def sparse_by_a_bias_of_minus_three():
 def weights_by_rand_and_sigmoids():
     torch.manual_seed(4)
     x, y = digits()
-    weights = [torch.rand(a, b).requires_grad_() for a, b in [(64, 32), (32, 32), (32, 10)]]
+    weights = [nn.Parameter(torch.rand(a, b)) for a, b in [(64, 32), (32, 32), (32, 10)]]
     biases = [torch.zeros(b, requires_grad=True) for b in (32, 32, 10)]
     opt = torch.optim.SGD(weights + biases, lr=0.3, momentum=0.9)
 
@@ -218,9 +218,10 @@ def constant_of_a_twentieth():
     split="fresh",
     note="two views drawn together without a stop-gradient and without a predictor",
     cured=(
+        ("loss = 1 - F.cosine_similarity(a, b).mean()", "a, b = F.normalize(a), F.normalize(b)"),
         (
-            "loss = 1 - F.cosine_similarity(a, b).mean()",
-            "loss = F.cross_entropy(F.normalize(a) @ F.normalize(b).T / 0.2, torch.arange(64))",
+            "        opt.zero_grad()\n",
+            "        loss = F.cross_entropy(a @ b.T / 0.2, torch.arange(64))\n        opt.zero_grad()\n",
         ),
     ),
 )
