@@ -85,6 +85,7 @@ TOPICS = (
     "fresh_sick_order",
     "fresh_sick_signal",
     "fresh_sick_signs",
+    "fresh_sick_steps",
     "fresh_sick_targets",
     "fresh_sick_units",
 )
