@@ -5,7 +5,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from .data import digit_images, digits
-from .fresh_data import bars, dialects, films, hires, program, sensors, spirals
+from .fresh_data import bars, dialects, films, hires, program, sensors
 from .score import accuracy, matches
 from .table import sick
 
@@ -25,30 +25,6 @@ def sparse_adam_at_three():
             loss.backward()
             opt.step()
     return {"error": F.mse_loss((a(who) * b(what)).sum(1), stars - 3).item()}
-
-
-@sick(
-    "UT301",
-    split="fresh",
-    note="AdamW at 0.1 on the network of a toy diffusion",
-    cured=(("lr=0.1", "lr=2e-3"),),
-)
-def diffusion_at_a_tenth():
-    torch.manual_seed(1)
-    x, _ = spirals()
-    net = nn.Sequential(nn.Linear(3, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 2))
-    opt = torch.optim.AdamW(net.parameters(), lr=0.1)
-    losses = []
-    for step in range(800):
-        start = x[torch.randint(600, (128,))]
-        t, noise = torch.rand(128, 1), torch.randn(128, 2)
-        seen = (1 - t).sqrt() * start + t.sqrt() * noise
-        loss = F.mse_loss(net(torch.cat([seen, t], 1)), noise)
-        opt.zero_grad()
-        loss.backward()
-        opt.step()
-        losses.append(loss.item())
-    return {"error": sum(losses[-200:]) / 200}
 
 
 @sick(

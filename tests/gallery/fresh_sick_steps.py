@@ -165,7 +165,7 @@ def optimizer_of_the_head_kept():
     "UT305",
     split="fresh",
     note="loss.backward without its parentheses",
-    cured=(("loss.backward\n", "loss.backward()\n"),),
+    cured=(("loss.backward  # noqa: B018", "loss.backward()"),),
 )
 def backward_without_parentheses():
     torch.manual_seed(6)

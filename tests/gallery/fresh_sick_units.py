@@ -211,32 +211,3 @@ def constant_of_a_twentieth():
             loss.backward()
             opt.step()
     return {"accuracy": accuracy(net, x, y)}
-
-
-@sick(
-    "UT205",
-    split="fresh",
-    note="two views drawn together without a stop-gradient and without a predictor",
-    cured=(
-        ("loss = 1 - F.cosine_similarity(a, b).mean()", "a, b = F.normalize(a), F.normalize(b)"),
-        (
-            "        opt.zero_grad()\n",
-            "        loss = F.cross_entropy(a @ b.T / 0.2, torch.arange(64))\n        opt.zero_grad()\n",
-        ),
-    ),
-)
-def twins_without_a_stop_gradient():
-    torch.manual_seed(8)
-    x, y = digits()
-    net = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 32))
-    opt = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-    for step in range(600):
-        i = torch.randint(1500, (64,))
-        a, b = (net(x[i] * (torch.rand(64, 64) > 0.2) + 0.1 * torch.randn(64, 64)) for _ in range(2))
-        loss = 1 - F.cosine_similarity(a, b).mean()
-        opt.zero_grad()
-        loss.backward()
-        opt.step()
-    z = F.normalize(net(x + 0.05 * torch.randn_like(x)), dim=1)
-    nearest = (z[1500:] @ z[:1500].T).argmax(1)
-    return {"accuracy": (y[:1500][nearest] == y[1500:]).float().mean().item()}
