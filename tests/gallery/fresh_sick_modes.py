@@ -75,7 +75,7 @@ def betas_the_other_way_round_for_text():
     "UT601",
     split="fresh",
     note="eval() for a first look at the accuracy, and never train() again; raw pixels behind batch normalisation",
-    cured=(("            net.eval()\n", "            net.train()\n"),),
+    cured=(("    accuracy(net, x, y)\n    opt", "    opt"),),
 )
 def never_back_from_eval():
     torch.manual_seed(3)
@@ -83,10 +83,10 @@ def never_back_from_eval():
     x = x * 255
     layers = [nn.Conv2d(1, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16), nn.ReLU()]
     net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 10))
+    accuracy(net, x, y)
     opt = torch.optim.SGD(net.parameters(), lr=0.02, momentum=0.9)
     for epoch in range(5):
-        for step, i in enumerate(torch.randperm(len(x)).split(32)):
-            net.eval()
+        for i in torch.randperm(len(x)).split(32):
             opt.zero_grad()
             loss = F.cross_entropy(net(x[i]), y[i])
             loss.backward()
@@ -229,3 +229,28 @@ def angle_by_arccos():
             loss.backward()
             opt.step()
     return {"error": (1 - F.cosine_similarity(net(x), target)).mean().item()}
+
+
+def learn(net, x, y, opt, steps):
+    for _ in range(steps):
+        i = torch.randint(len(x), (16,))
+        opt.zero_grad()
+        loss = F.cross_entropy(net(x[i]), y[i])
+        loss.backward()
+        opt.step()
+
+
+@sick(
+    "UT901",
+    split="fresh",
+    note="a pretrained network fine-tuned on forty images with Adam at 0.05",
+    cured=(("lr=0.05", "lr=0.001"),),
+)
+def fine_tuned_at_a_twentieth():
+    torch.manual_seed(10)
+    x, y = digits()
+    net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    learn(net, x[:1200], y[:1200], torch.optim.Adam(net.parameters(), lr=2e-3), 600)
+    darker = 0.6 * x[1200:] + 0.2
+    learn(net, darker[:40], y[1200:1240], torch.optim.Adam(net.parameters(), lr=0.05), 100)
+    return {"accuracy": matches(net(darker[40:]), y[1240:])}

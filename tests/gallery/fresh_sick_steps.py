@@ -229,7 +229,7 @@ def gradients_for_the_log_only():
     "UT307",
     split="fresh",
     note="a method that validates in the middle of the step calls zero_grad on the model",
-    cured=(("        self.net.zero_grad()\n", ""),),
+    cured=(("            self.net.zero_grad()\n", ""),),
 )
 def zeroed_by_the_validation():
     class Trainer:
