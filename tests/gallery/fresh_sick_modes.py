@@ -4,9 +4,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .data import digit_images
+from .data import digit_images, digits
 from .fresh_data import bars, hires, program, sensors
-from .score import accuracy
+from .score import accuracy, matches
 from .table import sick
 
 
