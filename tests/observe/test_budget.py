@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
 
 from undertow.observe import Sampler
-from undertow.observe.sampler import CREDIT, PLACES
+from undertow.observe.sampler import CREDIT, FLOOR, PLACES
 
 
 def simulate(sampler: Sampler, steps: int, step: float, cost: float, between: float = 0) -> tuple[float, list[int]]:
@@ -30,7 +31,7 @@ def simulate(sampler: Sampler, steps: int, step: float, cost: float, between: fl
 @pytest.mark.parametrize("cost", [0.001, 0.01, 0.1])
 def test_the_share_of_time_holds(budget: float, cost: float) -> None:
     spent, seen = simulate(Sampler(budget), 20_000, 0.01, cost)
-    assert spent <= budget * 20_000 * 0.01 * 1.02 + CREDIT + 3 * cost
+    assert spent <= math.hypot(FLOOR, budget * 20_000 * 0.01) * 1.02 + CREDIT + 3 * cost
     assert len(seen) >= 3
 
 
@@ -39,6 +40,17 @@ def test_what_runs_at_every_step_is_counted_and_the_credit_is_paid_back(steps: i
     spent, _ = simulate(Sampler(), steps, 0.01, 0.003, between=0.00003)
     assert spent <= math.hypot(CREDIT, 0.01 * steps * 0.01) * 1.02 + 3 * 0.003
     assert spent <= 0.015 * steps * 0.01
+
+
+def test_a_short_run_is_looked_at_whenever_it_has_doubled_though_samples_are_dear_beside_its_steps() -> None:
+    spent, seen = simulate(Sampler(), 400, 0.0003, 0.02)
+    assert all(later <= 2 * earlier + 1 for earlier, later in itertools.pairwise(seen[1:]))
+    assert seen[-1] >= 200
+    assert spent <= FLOOR + 3 * 0.02
+
+
+def test_what_is_dear_is_not_looked_at_for_the_floor_either() -> None:
+    assert simulate(Sampler(), 400, 0.0003, 1.0)[1] == [0, 1]
 
 
 def test_samples_go_on_where_what_runs_at_every_step_uses_up_the_budget() -> None:

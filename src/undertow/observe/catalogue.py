@@ -19,7 +19,8 @@ from undertow.store import LossHead
 __all__ = ["Catalogue", "Known"]
 
 PROBED_FIRST, PROBED_EVERY, PROBED_SHARE = 4, 4, 16
-"""Probed on the first passes; then on every fourth, and no oftener than after another sixteenth of the steps so far."""
+"""Probed on the first passes; then on every fourth, and no oftener than after another sixteenth of the steps so far,
+and whenever the run has doubled."""
 
 MOST_NAMINGS = 6
 """Forward passes watched for names: graphs that go on changing stay partly unnamed."""
@@ -86,7 +87,8 @@ class Catalogue:
         self._passes[site] += 1
         passed = self._passes[site]
         last, when = self._probed.get(site, (0, 0))
-        if passed > PROBED_FIRST and (passed - last < PROBED_EVERY or (step - when) * PROBED_SHARE < step):
+        often = passed - last < PROBED_EVERY or (step - when) * PROBED_SHARE < step
+        if passed > PROBED_FIRST and often and step < 2 * when:
             return False
         self._probed[site] = passed, step
         return True

@@ -15,6 +15,9 @@ OWN = 0.5
 DENSEST = 0.01
 """Samples are at least this share of the steps made so far apart, so that a store stays small."""
 
+FLOOR = 0.25
+"""The same for a look whenever the run has doubled since the last one: one dear sample leaves no short run unseen."""
+
 PLACES = 4
 """Lines that start a backward pass, after the first steps, whose next steps are observed whatever it costs."""
 
@@ -65,7 +68,7 @@ class Sampler:
         between = max(0.0, spent - self._first - self._samples)
         expected = self._samples + self._dearest + min(between, (1 - OWN) * earned)
         if expected > math.hypot(CREDIT, earned):
-            return False
+            return step >= 2 * self._last and expected <= math.hypot(FLOOR, earned)
         apart = DENSEST if expected <= earned else ON_CREDIT
         return self._urgent > 0 or step - self._last >= max(1, int(step * apart))
 
