@@ -26,6 +26,7 @@ TOPICS = (
     "sick_outputs",
     "sick_made",
     "sick_never",
+    "sick_spelled",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

@@ -26,9 +26,13 @@ SHORTEST = 10
 
 
 def main_site(run: Run) -> int | None:
-    """The place that starts most backward passes in the last half of the run: what it trains in the end."""
-    sizes = _late_counts(run)
-    return max(sizes, key=lambda site: (sizes[site], -site)) if sizes else None
+    """The place that starts most backward passes in the last half of the run: what it trains in the end.
+
+    Of several that start as many, the last one of a step with one optimizer: gradients that enter a loss are taken
+    before it is. With several optimizers, the first.
+    """
+    sizes, one = _late_counts(run), len(run.optimizers) == 1
+    return max(sizes, key=lambda site: (sizes[site], site if one else -site)) if sizes else None
 
 
 def main_losses(run: Run) -> Losses | None:

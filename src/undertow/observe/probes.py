@@ -22,6 +22,8 @@ MOST_ACTIVATIONS = 96
 ENTRIES = 1 << 15
 
 SLOPES: dict[str, tuple[str, float, Callable[[Any, Tensor], Tensor]]] = {
+    "ClampBackward1": ("self", 1.0, lambda node, x: (x > 0) & (x < _most(node))),
+    "ClampMinBackward0": ("self", 1.0, lambda _, x: x > 0),
     "ReluBackward0": ("result", 1.0, lambda _, y: y > 0),
     "SigmoidBackward0": ("result", 0.25, lambda _, y: y * (1 - y)),
     "TanhBackward0": ("result", 1.0, lambda _, y: 1 - y * y),
@@ -32,6 +34,11 @@ SLOPES: dict[str, tuple[str, float, Callable[[Any, Tensor], Tensor]]] = {
     "HardtanhBackward0": ("self", 1.0, lambda node, x: (x > node._saved_min_val) & (x < node._saved_max_val)),
 }
 """For each activation: what it saves, its greatest slope, and the slope from what was saved."""
+
+
+def _most(node: Any) -> float:
+    return math.inf if node._saved_max is None else float(node._saved_max)
+
 
 FLAT = 0.05
 """A slope below this share of the greatest one counts as flat."""
@@ -50,13 +57,18 @@ SOFTMAXES = frozenset({"SoftmaxBackward0", "LogSoftmaxBackward0"})
 
 def activations(graph: Graph) -> Iterator[Activation]:
     """What each activation did, on a strided part of its inputs; evenly chosen where there are very many."""
-    found = [i for i, node in enumerate(graph.nodes) if type(node).__name__ in SLOPES]
+    found = [i for i, node in enumerate(graph.nodes) if type(node).__name__ in SLOPES and _activates(node)]
     for index in found[:: -(-len(found) // MOST_ACTIVATIONS) or 1]:
         name, greatest, slope = SLOPES[type(graph.nodes[index]).__name__]
         value = saved(graph.nodes[index], name)
         if value is not None and value.dim() > 1 and value.numel():
             slope_here = partial(slope, graph.nodes[index])
             yield _activation(index, value.detach(), _units_first(graph, index, value), greatest, slope_here)
+
+
+def _activates(node: Any) -> bool:
+    """Whether this is no clamp, or one from 0 on: a rectifier by another name."""
+    return not type(node).__name__.startswith("Clamp") or node._saved_min == 0
 
 
 def _activation(

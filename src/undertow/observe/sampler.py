@@ -73,11 +73,12 @@ class Sampler:
         return self._urgent > 0 or step - self._last >= max(1, int(step * apart))
 
     def observed(self, step: int, cost: float) -> None:
-        """A step was observed, for so many seconds. What the first costs, it costs once, and is not counted."""
-        if self._last < 0:
-            self._first = cost
+        """A step was observed, for so many seconds. What the first two cost, they cost once, and it is not counted."""
+        if self._last < 1:
+            self._first += cost
         else:
             self._samples += cost
+        if self._last >= 0:
             self._dearest = 0.7 * self._dearest + 0.3 * cost if self._dearest else cost
         self._last = step
         self._urgent = max(0, self._urgent - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,32 @@ def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> T
             high=float(values.max()) if values.size else math.nan,
             summed=getattr(node, "_saved_reduction", MEAN) == SUM,
             varied=_varied(value) if value is not None else math.nan,
-            **({"mean": 0.0, "variance": 0.0} if classes else _moments(values)),
+            **({"mean": 0.0, "variance": 0.0} if classes else _moments(values) | _beyond_ends(graph, index, values)),
         )
+
+
+ENDS: dict[str, Callable[[Any], tuple[float | None, float | None]]] = {
+    "ClampBackward1": lambda node: (node._saved_min, node._saved_max),
+    "ClampMaxBackward0": lambda node: (None, node._saved_max),
+    "ClampMinBackward0": lambda node: (node._saved_min, None),
+    "HardsigmoidBackward0": lambda _: (0.0, 1.0),
+    "HardtanhBackward0": lambda node: (node._saved_min_val, node._saved_max_val),
+    "SoftplusBackward0": lambda _: (0.0, None),
+}
+"""The least and the most that an operation can hand on."""
+
+
+def _beyond_ends(graph: Graph, index: int, values: NDArray[np.float64]) -> dict[str, float]:
+    """The bounds that the output was clamped to, and how far from them the target lies."""
+    edge = graph.edges[index][0]
+    while edge is not None and type(graph.nodes[edge[0]]).__name__ in VIEWS:
+        edge = graph.edges[edge[0]][0]
+    name = "" if edge is None else type(graph.nodes[edge[0]]).__name__
+    if edge is None or name not in ENDS or not values.size:
+        return {}
+    least, most = ENDS[name](graph.nodes[edge[0]])
+    ends = -math.inf if least is None else float(least), math.inf if most is None else float(most)
+    return {"least": ends[0], "most": ends[1], "past_ends": float(np.square(values - values.clip(*ends)).mean())}
 
 
 def _numbers(tensor: Tensor) -> NDArray[np.float64]:

@@ -154,6 +154,8 @@ class Target:
         summed: Whether the loss operation sums over the batch instead of averaging.
         varied: Deviation of the output from one example to the next, over its root mean square; `nan` if not known.
         past_unit, past_tanh, past_zero: Mean squared distance of the entries to [0, 1], to [-1, 1], to [0, ∞).
+        least, most: Bounds that the output was clamped to before it came to the loss; `nan` where it was not.
+        past_ends: Mean squared distance of the entries to these.
     """
 
     operation: int
@@ -171,6 +173,9 @@ class Target:
     past_unit: float = 0.0
     past_tanh: float = 0.0
     past_zero: float = 0.0
+    least: float = nan
+    most: float = nan
+    past_ends: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

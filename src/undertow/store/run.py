@@ -199,6 +199,9 @@ TARGET_NUMBERS = (
     "past_unit",
     "past_tanh",
     "past_zero",
+    "least",
+    "most",
+    "past_ends",
 )
 
 
@@ -225,7 +228,7 @@ def _activation(facts: dict[str, Any]) -> Activation:
 
 def _numbers(facts: dict[str, Any], *names: str) -> dict[str, Any]:
     plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
-    return plain | {name: float(plain[name]) for name in names}
+    return plain | {name: float(plain[name]) for name in names if name in plain}
 
 
 def run_folders(below: str | Path) -> list[Path]:

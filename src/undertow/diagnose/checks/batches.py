@@ -82,7 +82,7 @@ def unshuffled_order(case: Case) -> Found:
 
     ## When it is harmless
     Where tasks come one after the other on purpose (continual learning), and where the loss averaged over many
-    batches falls all the same.
+    batches falls all the same and no change of class throws it above that of guessing.
 
     ## What to do
     Shuffle before each epoch.
@@ -100,7 +100,8 @@ def unshuffled_order(case: Case) -> Found:
     loader = next((f for f in _loaders(case) if f["in_order"] and f["rows"] in counts.sum(1)), None)
     losses = case.losses()
     late = float(np.mean(losses[len(losses) // 2 :])) if len(losses) else np.nan
-    survives = case.outcome.chance > 0 and late < 0.5 * case.outcome.chance
+    forgets = len(losses) > 0 and losses[len(losses) // 2 :].max() > case.outcome.chance
+    survives = case.outcome.chance > 0 and late < 0.5 * case.outcome.chance and not forgets
     yield {
         "effective": effective,
         "expected": expected,

@@ -8,10 +8,13 @@ from undertow.diagnose.case import Case
 from undertow.engine.plan import ISOMETRIES
 from undertow.store import Pass
 
-__all__ = ["VIEWS", "below", "distinct", "names_in"]
+__all__ = ["LIMITS", "VIEWS", "below", "distinct", "names_in"]
 
 VIEWS = ISOMETRIES | {"ExpandBackward0", "IndexBackward0", "ToCopyBackward0"}
 """Operations that hand on what they are given, entry by entry."""
+
+LIMITS = frozenset({"ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0"})
+"""Operations that hand on what lies within bounds, and the bound of what does not."""
 
 
 def names_in(observed: Pass) -> list[str]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import VIEWS, below, distinct, names_in
+from undertow.diagnose.checks.head import LIMITS, VIEWS, below, distinct, names_in
+from undertow.diagnose.checks.spelled import likelihood_of_both, squash_of
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
 __all__: list[str] = []
 
-CLAMPS = frozenset(
-    {"ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0", "AddBackward0", "MulBackward0"}
-)
-SQUASHING = {"SoftmaxBackward0": "softmax", "SigmoidBackward0": "sigmoid"}
+CLAMPS = LIMITS | {"AddBackward0", "MulBackward0"}
 APPLIES = {"LogSoftmaxBackward0": "softmax", "BinaryCrossEntropyWithLogitsBackward0": "sigmoid"}
 LOG_LIKELIHOODS = {"NllLossBackward0": "NLLLoss", "NllLoss2DBackward0": "NLLLoss", "KlDivBackward0": "KLDivLoss"}
 NOT_PROBABILITIES = frozenset(
@@ -55,8 +53,8 @@ def loss_activation_twice(case: Case) -> Found:
     for observed in distinct(case):
         names = names_in(observed)
         for outer in observed.head.operations:
-            for inner in below(observed, outer) if names[outer] in APPLIES else ():
-                if squash := _squash(observed, inner):
+            for inner in below(observed, outer, VIEWS | LIMITS) if names[outer] in APPLIES else ():
+                if squash := squash_of(observed, inner):
                     classes = observed.head.softmax_sizes.get(outer, 2)
                     floor = (
                         math.log(math.e + classes - 1) - 1
@@ -70,14 +68,6 @@ def loss_activation_twice(case: Case) -> Found:
                         "harm": 0.95,
                     }
                     return
-
-
-def _squash(observed: Pass, index: int) -> str:
-    """The squashing function that an operation is, or is the last part of; empty for none."""
-    names = names_in(observed)
-    if names[index] == "ExpBackward0" and {names[inner] for inner in below(observed, index)} == {"LogSoftmaxBackward0"}:
-        return "softmax"
-    return SQUASHING.get(names[index], "")
 
 
 @diagnosis(
@@ -110,6 +100,8 @@ def loss_activation_missing(case: Case) -> Found:
                 facts = _not_log_probabilities(observed, index)
             elif names[index] == "BinaryCrossEntropyBackward0":
                 facts = _not_probabilities(observed, index)
+            elif names[index] == "LogBackward0":
+                facts = _likelihood_of_scores(observed, index)
             elif names[index] in PICKS and case.outcome.last < 0:
                 facts = _picked_scores(observed, index)
             elif names[index] == "SubBackward0" and case.outcome.last < 0:
@@ -143,6 +135,20 @@ def _not_probabilities(observed: Pass, index: int) -> dict[str, str] | None:
         "loss": "BCELoss",
         "expects": "probabilities",
         "producer": _said(observed, index),
+        "missing": "sigmoid",
+        "gap": "nothing on the way squashes it to between 0 and 1",
+    }
+
+
+def _likelihood_of_scores(observed: Pass, index: int) -> dict[str, str] | None:
+    """A binary cross-entropy written by hand: the logarithms of scores, and of 1 less the same scores."""
+    scores = likelihood_of_both(observed, index, VIEWS | CLAMPS)
+    if not scores or not {names_in(observed)[i] for i in scores} <= NOT_PROBABILITIES:
+        return None
+    return {
+        "loss": "the binary cross-entropy written here",
+        "expects": "probabilities",
+        "producer": ", ".join(sorted({names_in(observed)[i].split("Backward")[0] for i in scores})),
         "missing": "sigmoid",
         "gap": "nothing on the way squashes it to between 0 and 1",
     }

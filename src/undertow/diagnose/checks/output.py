@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.checks.head import below
 from undertow.diagnose.checks.updates import oversized
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
@@ -25,7 +27,10 @@ NOT_NEGATIVE = (
 )
 """Losses that are never below 0: the negative log-likelihood, where a log-softmax stands before it."""
 
-SIGNED = ("Add", "Mean", "Neg", "Squeeze", "Sub", "Sum", "View")
+NEVER_ABOVE_ZERO = ("LogSigmoidBackward0", "LogSoftmaxBackward0")
+"""Logarithms of probabilities."""
+
+SIGNED = ("Add", "Gather", "Index", "Mean", "Neg", "Select", "Squeeze", "Sub", "Sum", "View")
 """Operations through which a sign can be followed."""
 
 BLIND = 1e-3
@@ -68,8 +73,8 @@ def loss_maximised(case: Case) -> Found:
 
     ## What it means
     The loss was given the wrong sign, or the step goes with the gradient instead of against it. A loss that is never
-    below 0 has a value below 0 where the backward pass starts; or the change of the weights points uphill, step
-    after step.
+    below 0 has a value below 0 where the backward pass starts; a logarithm of probabilities enters with a plus; the
+    loss falls below 0 faster and faster; or the change of the weights points uphill, step after step.
 
     ## When it is harmless
     In adversarial training, where one of several optimizers is meant to climb: this is not reported.
@@ -92,12 +97,22 @@ def loss_maximised(case: Case) -> Found:
     for observed in () if _past_range(case) else case.passes:
         if observed.loss < 0 and (climbed := _subtracted(observed)):
             name = observed.flow.topology.operations[climbed[0]].name.removesuffix("Backward0")
+            logarithm = name + "Backward0" in NEVER_ABOVE_ZERO
             yield case.place(observed, climbed[0]) | {
-                "how": f"{name} is never below 0, and enters a loss of {observed.loss:.3g} with a minus",
+                "how": f"{name} is never {'above' if logarithm else 'below'} 0, "
+                f"and enters a loss of {observed.loss:.3g} with a {'plus' if logarithm else 'minus'}",
                 "remedy": "Turn the sign of the loss round.",
                 "harm": 0.95,
             }
             return
+    if bottomless(case.losses()):
+        yield {
+            "how": f"the loss has fallen to {case.outcome.last:.3g}, faster and faster: it has no lower end",
+            "remedy": "Look at its sign, and at what keeps each of its terms from below: a distance that enters with a "
+            "minus, or scores where probabilities belong.",
+            "harm": 0.85,
+        }
+        return
     climbing = _climbing(case)
     if (
         climbing >= 0.8
@@ -113,21 +128,48 @@ def loss_maximised(case: Case) -> Found:
 
 
 def _subtracted(observed: Pass) -> list[int]:
-    """The losses of the head that enter with a minus, where none enters with a plus, and each sign is known."""
+    """The losses of the head that enter with the sign that makes them worse, where each sign is known.
+
+    That is a minus, or a plus for the logarithm of a probability.
+    """
     signs = dict[int, int]()
     stack = [(root, 1) for root, _ in observed.flow.topology.roots]
     while stack:
         index, sign = stack.pop()
         name = observed.flow.topology.operations[index].name
-        if _never_negative(observed, index):
-            signs[index] = sign
+        if _never_negative(observed, index) or name in NEVER_ABOVE_ZERO:
+            signs[index] = -sign if name in NEVER_ABOVE_ZERO else sign
         elif name.startswith(SIGNED):
             for edge in observed.flow.topology.edges:
                 if edge.sender == index:
                     flips = name.startswith("Neg") or (name.startswith("Sub") and edge.position == 1)
                     stack.append((edge.receiver, -sign if flips else sign))
-    known = all(index in signs for index in observed.head.operations if _never_negative(observed, index))
+    names = [operation.name for operation in observed.flow.topology.operations]
+    within = {j for i in signs for j in below(observed, i)}  # the log-softmax of a likelihood has been counted with it
+    bounded = [i for i in observed.head.operations if _never_negative(observed, i) or names[i] in NEVER_ABOVE_ZERO]
+    known = all(index in signs or index in within for index in bounded)
     return sorted(signs) if known and all(sign < 0 for sign in signs.values()) else []
+
+
+DEEP = 100.0
+"""Times its first size, or 1, that a loss has fallen below 0."""
+
+
+def bottomless(losses: NDArray[np.float64]) -> bool:
+    """Whether a loss went far below 0, and by more in each quarter of the run than in the one before.
+
+    A loss with a lower end slows down before it, and that of a density falls like a logarithm.
+    """
+    finite = losses[: np.argmin(np.isfinite(losses))] if not np.isfinite(losses).all() else losses
+    if len(finite) < 4 * FEWEST:
+        return False
+    ends = [float(np.median(part[-FEWEST:])) for part in np.array_split(finite, 4)]
+    falls = -np.diff([float(np.median(finite[:FEWEST])), *ends])
+    return ends[-1] < -DEEP * max(1.0, abs(finite[0])) and bool((np.diff(falls) > 0).all() and falls[0] > 0)
+
+
+FEWEST = 5
+"""Losses that a median is taken of."""
 
 
 def _past_range(case: Case) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import distinct
+from undertow.diagnose.checks.head import below, distinct, names_in
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -19,15 +19,16 @@ COMPARISONS = frozenset(
 @diagnosis(
     "UT403",
     "single-output-cross-entropy",
-    message="a softmax over one output is always 1: the loss is a constant and its gradient exactly 0",
-    advice="Use one output with BCEWithLogitsLoss, or as many outputs as there are classes.",
+    message="{how}",
+    advice="{remedy}",
     source="by definition of the softmax",
 )
 def single_output_cross_entropy(case: Case) -> Found:
     """A softmax, or cross-entropy, over a single output.
 
     ## What it means
-    A softmax over one number is 1 whatever the number is. No gradient comes out of it.
+    A softmax over one number is 1 whatever the number is. No gradient comes out of it. A softmax over the wrong
+    dimension, that of the batch, makes examples compete instead of classes; alone in its batch, an example gets 1.
 
     ## When it is harmless
     Never, before a loss.
@@ -38,8 +39,32 @@ def single_output_cross_entropy(case: Case) -> Found:
     for observed in distinct(case):
         for index, size in observed.head.softmax_sizes.items():
             if size == 1 and observed.flow.topology.operations[index].shapes[0][:1] != (1,):
-                yield case.place(observed, index) | {"outputs": 1, "harm": 1.0}
+                yield case.place(observed, index) | {"outputs": 1, "how": OVER_ONE, "remedy": FOR_ONE, "harm": 1.0}
                 return
+            if _over_examples(observed, index, size):
+                yield case.place(observed, index) | {
+                    "outputs": size,
+                    "how": f"a softmax runs over the {size} examples of the batch, and not over the classes: "
+                    "what is answered for one example depends on the others",
+                    "remedy": "Take the softmax over the classes: dim=1, or dim=-1.",
+                    "harm": 0.95,
+                }
+                return
+
+
+OVER_ONE = "a softmax over one output is always 1: the loss is a constant and its gradient exactly 0"
+FOR_ONE = "Use one output with BCEWithLogitsLoss, or as many outputs as there are classes."
+
+LAYERS = frozenset({"AddmmBackward0", "ReluBackward0", "TanhBackward0"})
+
+
+def _over_examples(observed: Pass, index: int, size: int) -> bool:
+    """Whether a softmax over the scores of a layer runs along the batch, which the target has as many entries as."""
+    shape, target = observed.flow.topology.operations[index].shapes[0], observed.target
+    names = names_in(observed)
+    along = len(shape) == 2 and size == shape[0] and shape[1] not in (1, size)
+    from_layer = {names[i] for i in below(observed, index)} <= LAYERS
+    return along and from_layer and target is not None and target.shape[:1] == (size,)
 
 
 @diagnosis(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.checks.updates import reached
@@ -33,7 +35,8 @@ def units_alike(case: Case) -> Found:
     layer which begins at zero and leaves it is not meant. Rounding may tell the units apart in the end, after long.
 
     ## When it is harmless
-    In a last layer, or a branch, that begins at zero on purpose: its units differ after a step.
+    In a last layer, or a branch, that begins at zero on purpose: its units differ after a step. Where the loss has come
+    down to a small part of that of guessing, this is a remark.
 
     ## What to do
     Random initial weights.
@@ -58,7 +61,7 @@ def units_alike(case: Case) -> Found:
         "parameters": hidden[:20],
         "others": f" (and those of {len(hidden) - 1} other weights)" if len(hidden) > 1 else "",
         "onset": "start",
-        "harm": case.harm(0.97, 0.5, 0.2, 0.6),
+        "harm": case.harm(0.97, 0.5, 0.6 if math.isnan(case.skill) else 0.2, 0.6),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.head import VIEWS, below, names_in
+from undertow.diagnose.checks.updates import JUMPED, oversized
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass, Target
 
@@ -75,9 +76,10 @@ def bounded_output(case: Case) -> Found:
         return
     observed, first = targets[0]
     squashes = {names_in(observed)[inner] for inner in _producers(observed, first.operation)}
-    if len(squashes) != 1 or not squashes <= set(RANGES):
+    found = _range(squashes.pop(), first) if len(squashes) == 1 else None
+    if found is None:
         return
-    squash, extent, past = RANGES[squashes.pop()]
+    squash, extent, past = found
     variance = _variance(targets)
     share = float(np.mean([getattr(t, past) for _, t in targets])) / variance if variance > 0 else 0.0
     if share < 0.02:
@@ -91,6 +93,14 @@ def bounded_output(case: Case) -> Found:
         "share": min(share, 1.0),
         "harm": 0.93 if share >= OUT_OF_REACH else case.harm(0.7, 0.3, 0.2),
     }
+
+
+def _range(name: str, target: Target) -> tuple[str, str, str] | None:
+    """What a last activation is called, what it can say, and how far targets lie beyond that; `None` of any other."""
+    if name in RANGES or math.isnan(target.least):
+        return RANGES.get(name)
+    squash = f"a {name.split('Backward')[0].lower()}"
+    return squash, f"between {target.least:.3g} and {target.most:.3g}", "past_ends"
 
 
 def _producers(observed: Pass, index: int) -> Iterator[int]:
@@ -256,7 +266,7 @@ def unscaled_targets(case: Case) -> Found:
     gradient descent diverges, and an optimizer that makes steps of fixed size needs as many as the targets are far.
 
     ## When it is harmless
-    Where the loss falls all the same (a remark).
+    Where the loss falls all the same (a remark), unless the first steps threw it up manifold.
 
     ## What to do
     Standardise; or set the last bias to the targets' mean.
@@ -274,5 +284,11 @@ def unscaled_targets(case: Case) -> Found:
         "mean": mean,
         "rms": size,
         "onset": "start",
-        "harm": case.harm(0.93, 0.3, 0.1),
+        "harm": case.harm(0.93, 0.3, 0.1, 0.6 if _thrown_off(case) else None),
     }
+
+
+def _thrown_off(case: Case) -> bool:
+    """Whether the first steps, made large by such targets, threw the loss up manifold."""
+    facts = oversized(case)
+    return facts is not None and facts["loss_jump"] >= JUMPED

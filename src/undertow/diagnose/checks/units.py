@@ -13,6 +13,9 @@ from undertow.store import Activation, Pass
 __all__: list[str] = []
 
 RECTIFIERS = frozenset({"ReluBackward0", "ThresholdBackward0"})
+CLAMPS = frozenset({"ClampBackward1", "ClampMinBackward0"})
+"""From 0 on, or they are not probed: rectifiers, except in a loss, where they are hinges."""
+
 SQUASHES = frozenset({"HardsigmoidBackward0", "HardtanhBackward0", "SigmoidBackward0", "TanhBackward0"})
 
 DEAD = 0.9
@@ -87,13 +90,20 @@ def dead_units(case: Case) -> Found:
 def _deadest(passes: list[Pass]) -> tuple[Pass, Activation, np.ndarray, int] | None:
     """The layer with the largest share of units that were off on every one of these passes."""
     found: dict[tuple[int, int], tuple[Pass, Activation, np.ndarray, int]] = {}
-    for observed, activation in _layers(passes, RECTIFIERS):
+    for observed, activation in _layers(passes, RECTIFIERS | CLAMPS):
+        if _is_hinge(observed, activation):
+            continue
         key = (id(observed.flow.plan), activation.operation)
         dead, inputs = activation.flat, activation.entries
         if key in found and len(found[key][2]) == len(dead):
             dead, inputs = dead & found[key][2], inputs + found[key][3]
         found[key] = (observed, activation, dead, inputs)
     return max(found.values(), key=lambda item: float(item[2].mean()), default=None)
+
+
+def _is_hinge(observed: Pass, activation: Activation) -> bool:
+    index = activation.operation
+    return index in observed.head.operations and observed.flow.topology.operations[index].name in CLAMPS
 
 
 def _stays(case: Case, observed: Pass, activation: Activation) -> bool:
@@ -168,12 +178,23 @@ def collapsed_representation(case: Case) -> Found:
     Each layer can bring examples nearer to each other. Where what is common to them outweighs what differs a
     thousand times, the layers behind it learn the common part alone. Named is the first layer where it is so.
 
+    A mean over the batch that is handed to each example does the same at once; that is read off the graph.
+
     ## When it is harmless
     Where the loss falls: it is not reported then.
 
     ## What to do
     Weights of the right scale for the depth, skip connections, normalisation; smaller biases.
     """
+    if pooled := next(filter(None, (_pooled(p) for p in case.passes if p.inputs)), None):
+        observed, index = pooled
+        yield case.place(observed, index) | {
+            "varied": 0.0,
+            "before": " (it is taken over the batch, and handed to each of them)",
+            "onset": "start",
+            "harm": case.harm(0.9, 0.8, 0.3),
+        }
+        return
     for onset, passes in _onsets(case):
         layers = [(p, a) for p in passes[-1:] for a in p.activations if _examples(p, a) > 1 and a.rms > 0]
         collapsed = [(p, a) for p, a in layers if a.varied < ALIKE]
@@ -188,6 +209,35 @@ def collapsed_representation(case: Case) -> Found:
             "harm": 0.75,
         }
         return
+
+
+def _pooled(observed: Pass) -> tuple[Pass, int] | None:
+    """An operation over the batch through which alone the data reach outputs that have a row for each example."""
+    topology, target = observed.flow.topology, observed.target
+    if target is None or not target.shape or target.shape[0] < 2:
+        return None
+    rows, shapes = target.shape[0], [op.shapes[0] if op.shapes else () for op in topology.operations]
+    pools = {
+        e.sender
+        for e in topology.edges
+        if topology.operations[e.sender].name.startswith(POOLS) and e.sender not in observed.head.operations
+        if shapes[e.receiver][:1] == (rows,)
+        and shapes[e.sender] in {(1, *shapes[e.receiver][1:]), shapes[e.receiver][1:]}
+    }
+    entrances = {scale.operation for scale in observed.inputs if scale.shape[0] == rows}
+    entrances |= {i for i, op in enumerate(topology.operations) if op.name.startswith("Embedding")}
+    reached, used = set[int](), set[int]()
+    stack = [root for root, _ in topology.roots]
+    while stack:
+        index = stack.pop()
+        if index not in reached:
+            reached.add(index)
+            used |= {index} & pools
+            stack += [e.receiver for e in topology.edges if e.sender == index and index not in pools]
+    return (observed, min(used)) if used and entrances and not entrances & reached else None
+
+
+POOLS = ("Amax", "Amin", "Max", "Mean", "Sum")
 
 
 def _examples(observed: Pass, activation: Activation) -> int:

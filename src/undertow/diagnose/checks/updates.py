@@ -14,7 +14,7 @@ from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Parameter, Pass
 
-__all__ = ["oversized", "reached"]
+__all__ = ["JUMPED", "oversized", "reached"]
 
 TOO_LARGE = 0.1
 """Share of its own size by which a typical weight matrix moves in one step; about 1e-3 is usual."""
@@ -24,6 +24,9 @@ STANDING = 0.1
 by which the most moved weight matrix can have moved."""
 
 FIRST_STEPS = 10
+
+JUMPED = 5.0
+"""Times its first value that a loss rises to where the first steps undid what was there."""
 
 WIDE = ("float32", "float64")
 
@@ -63,7 +66,7 @@ def learning_rate_too_high(case: Case) -> Found:
         if jumped < math.inf
         else ", and the loss left the numbers",
         "factor": 10.0 ** max(1, math.ceil(math.log10(peak / 0.01))),
-        "harm": case.harm(0.9, 0.4, 0.1, 0.6 if jumped >= 5 else 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
+        "harm": case.harm(0.9, 0.4, 0.1, 0.6 if jumped >= JUMPED else 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
     }
 
 
