@@ -1,4 +1,4 @@
-"""What large operations saved is let go of while a sweep runs, unless the graph is to be kept."""
+"""What operations saved is let go of while a sweep runs, unless the graph is to be kept."""
 
 import weakref
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import undertow
-from undertow.engine.schedule import LARGE
+from undertow.engine.lifetimes import LARGE, SPARE
 
 CALCULI = pytest.mark.parametrize("calculus", [{}, undertow.CALCULUS], ids=["borrowed", "ours"])
 ENTRIES = LARGE // torch.float32.itemsize
@@ -28,6 +28,29 @@ def kept_until_the_leaf(backward) -> bool:
 def test_what_was_saved_is_let_go_of_as_the_pass_goes_on(calculus):
     assert not kept_until_the_leaf(lambda loss: undertow.backward(loss, calculus=calculus))
     assert not kept_until_the_leaf(Tensor.backward)
+
+
+def held_at_the_end(backward) -> tuple[list[int], list[int], list[bool]]:
+    """Of a deep net of small layers: bytes of each gradient, of each layer's output, and which of these are held."""
+    state, weights, outputs = torch.ones(32, 16), [], []
+    for _ in range(24):
+        weights.append(torch.eye(16, requires_grad=True))
+        state = (state @ weights[-1]).relu()
+        outputs.append(weakref.ref(state))
+    sizes, held = [state.nbytes] * len(outputs), []
+    weights[-1].register_hook(lambda _: held.extend(output() is not None for output in outputs))
+    loss = state.sum()
+    del state
+    backward(loss)
+    return [weight.grad.nbytes for weight in weights], sizes, held
+
+
+@CALCULI
+def test_of_small_tensors_as_many_are_let_go_of_as_make_room_for_gradients(calculus):
+    gradients, sizes, held = held_at_the_end(lambda loss: undertow.backward(loss, calculus=calculus))
+    left = sum(size for size, is_held in zip(sizes, held, strict=True) if is_held)
+    assert left + sum(gradients) <= sum(sizes) * (1 + SPARE) + max(sizes)
+    assert any(held)
 
 
 @CALCULI

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
 
-__all__ = ["Saved"]
+__all__ = ["RAW", "Saved", "held_by", "saves_input", "saves_output"]
+
+RAW = "_raw_saved_"
 
 
 class Saved:
@@ -32,7 +34,23 @@ class Saved:
         return self.node(*cotangents)
 
 
-@cache
+@lru_cache(maxsize=512)
+def held_by(kind: Any) -> list[str]:
+    """The attributes under which a type of node holds the tensors that it saved."""
+    return [name for name in dir(kind) if name.startswith(RAW)]
+
+
+def saves_output(kind: Any) -> bool:
+    """Whether a type of node may hold what it computed."""
+    return any(name.startswith(RAW + "result") for name in held_by(kind))
+
+
+def saves_input(kind: Any) -> bool:
+    """Whether a type of node may hold what it was given."""
+    return any(not name.startswith(RAW + "result") for name in held_by(kind))
+
+
+@lru_cache(maxsize=512)
 def _saved_by(kind: Any) -> list[str]:
     """What a node of some type saved, without the sizes and strides, which it keeps when it lets go of the rest."""
     return [name for name in dir(kind) if name.startswith("_saved_") and "_sym_" not in name]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
-from math import prod
 from typing import Any, NamedTuple
 
 import torch
 
 from undertow.engine.graph import Graph
+from undertow.engine.lifetimes import letting_go
 
 __all__ = ["Schedule", "Target", "Visit"]
 
 KEPT_SCHEDULES = 64
-
-LARGE = 1 << 18
-"""Bytes. To let go of less takes longer than it saves those who find the memory free."""
 
 _SCHEDULES: dict[Any, Schedule] = {}
 
@@ -57,7 +54,7 @@ class Schedule:
         visits: The operations on a path to where the sweep goes, in order.
         places: How many outputs the operations of the graph have together.
         roots: The place of each output that the sweep starts from.
-        large: For each operation of the graph, whether its largest tensor is large.
+        lets_go: For each operation of the graph, whether it lets go of what it saved, if the graph is not to be kept.
     """
 
     def __init__(self, graph: Graph, destinations: Iterable[int]):
@@ -66,7 +63,7 @@ class Schedule:
         self._places = [range(end - len(spaces), end) for end, spaces in zip(ends, graph.spaces, strict=True)]
         self.roots = [self._places[index][slot] for index, slot in graph.roots]
         needed = graph.towards(destinations)
-        self.large = [_size(graph, index) >= LARGE for index in range(len(graph))]
+        self.lets_go = letting_go(graph)
         self.visits = [self._visit(graph, index, needed) for index in range(len(graph)) if needed[index]]
 
     @classmethod
@@ -96,15 +93,3 @@ class Schedule:
                 ]
             ),
         )
-
-
-def _size(graph: Graph, index: int) -> int:
-    """Bytes of the largest of an operation's outputs and inputs, weights left out."""
-    inputs = [edge for edge in graph.edges[index] if edge is not None and not _is_weight(graph, edge[0])]
-    spaces = [*graph.spaces[index], *(graph.spaces[sender][slot] for sender, slot in inputs)]
-    return max(prod(shape) * dtype.itemsize for shape, dtype in spaces)
-
-
-def _is_weight(graph: Graph, index: int) -> bool:
-    """Whether an operation is a leaf, or a view or the like of leaves."""
-    return all(edge is None or not graph.edges[edge[0]] for edge in graph.edges[index])

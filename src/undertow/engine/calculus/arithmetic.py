@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undertow.engine.calculus.kernels import arithmetic as kernels
 from undertow.engine.calculus.node import input_shapes, is_complex, output_shape
-from undertow.engine.calculus.table import Local, derivative
+from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import Diagonal, Expand, Identity, LinearMap, Mask, Scale, Shape
 
 __all__: list[str] = []
@@ -51,6 +52,7 @@ def shift(node: Any) -> Local:
 
 
 @derivative("AddBackward0")
+@pulled_by(kernels.add)
 def add(node: Any) -> Local:
     target, alphas = output_shape(node), (1, node._saved_alpha)
     return [broadcast(source, target, alpha) for source, alpha in zip(input_shapes(node), alphas, strict=False)]
@@ -69,6 +71,7 @@ def rsub(node: Any) -> Local:
 
 
 @derivative("MulBackward0")
+@pulled_by(kernels.mul)
 def mul(node: Any) -> Local:
     target, (left, right) = output_shape(node), input_shapes(node)
     return weighted(left, target, node._saved_other), weighted(right, target, node._saved_self)
@@ -80,6 +83,7 @@ def mul_number(node: Any) -> Local:
 
 
 @derivative("DivBackward0")
+@pulled_by(kernels.div)
 def div(node: Any) -> Local:
     target, (above, below) = output_shape(node), input_shapes(node)
     x, y = node._saved_self, node._saved_other

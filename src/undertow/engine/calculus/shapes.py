@@ -20,6 +20,7 @@ def same(node: Any) -> Local:
     return (Identity(output_shape(node)),)
 
 
+@pulled_by(kernels.shapes.view)
 @derivative(
     "ReshapeAliasBackward0",
     "SqueezeBackward0",
@@ -60,12 +61,14 @@ def repeat(node: Any) -> Local:
     return (Reshape(repeated, output_shape(node)) @ Expand(apart, repeated) @ Reshape(source, apart),)
 
 
+@pulled_by(kernels.shapes.t)
 @derivative("TBackward0", "TBackward0_copy", "TBackward1")
 def t(node: Any) -> Local:
     target = output_shape(node)
     return (Permute(target[::-1], (1, 0)),) if len(target) == 2 else (Identity(target),)
 
 
+@pulled_by(kernels.shapes.transpose)
 @derivative("TransposeBackward0", "TransposeBackward0_copy", "TransposeBackward1")
 def transpose(node: Any) -> Local:
     target = output_shape(node)
@@ -146,6 +149,7 @@ def stack(node: Any) -> Local:
     return [None if shape is None else one(target, dim, index).adjoint() for index, shape in enumerate(present)]
 
 
+@pulled_by(kernels.shapes.cat)
 @derivative("CatBackward0")
 def cat(node: Any) -> Local:
     target, parts = output_shape(node), input_shapes(node)

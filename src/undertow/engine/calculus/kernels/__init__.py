@@ -7,6 +7,7 @@ for each input, or with `None` where the kernel does not apply and the maps have
 """
 
 from undertow.engine.calculus.kernels import (
+    arithmetic,
     attention,
     convolutions,
     entrywise,
@@ -21,6 +22,7 @@ from undertow.engine.calculus.kernels.kernel import Kernel
 
 __all__ = [
     "Kernel",
+    "arithmetic",
     "attention",
     "convolutions",
     "entrywise",
