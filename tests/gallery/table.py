@@ -93,6 +93,7 @@ TOPICS = (
     "fresh_sick_units",
     "fresh_healthy_architectures",
     "fresh_healthy_losses",
+    "fresh_healthy_transfer",
     "fresh_healthy_updates",
 )
 SPLITS = ("build", "judge", "unseen", "held", "fresh")
