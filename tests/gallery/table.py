@@ -92,6 +92,7 @@ TOPICS = (
     "fresh_sick_targets",
     "fresh_sick_units",
     "fresh_healthy_architectures",
+    "fresh_healthy_generative",
     "fresh_healthy_losses",
     "fresh_healthy_transfer",
     "fresh_healthy_updates",
