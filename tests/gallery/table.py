@@ -94,6 +94,7 @@ TOPICS = (
     "fresh_healthy_architectures",
     "fresh_healthy_generative",
     "fresh_healthy_losses",
+    "fresh_healthy_plain",
     "fresh_healthy_transfer",
     "fresh_healthy_updates",
 )
