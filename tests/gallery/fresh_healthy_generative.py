@@ -20,7 +20,8 @@ def mlp(a, b, width=64, act=nn.SiLU):
 def code_book_of_digits():
     torch.manual_seed(0)
     x, _ = digits()
-    enc, dec, book = mlp(64, 8), mlp(8, 64), nn.Embedding(32, 8)
+    enc, dec, book = mlp(64, 8), mlp(8, 64), nn.Embedding(64, 8)
+    nn.init.normal_(book.weight, std=0.05)
     opt = torch.optim.Adam([*enc.parameters(), *dec.parameters(), *book.parameters()], lr=2e-3)
     for step in range(600):
         i = torch.randint(len(x), (64,))
