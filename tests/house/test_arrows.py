@@ -32,6 +32,8 @@ LAYERS = {
     "undertow.forecast": ("undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy"),
     "undertow.curvature": (
         "undertow.engine.example",
+        "undertow.engine.per_sample",
+        "undertow.engine.reading",
         "undertow.linear",
         "undertow.noise",
         "undertow.errors",

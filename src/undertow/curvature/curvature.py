@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -13,14 +14,17 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import Optimizer
 
 from undertow.curvature.density import Density, density
+from undertow.curvature.diagonal import traced
 from undertow.curvature.edge import Edge, limit
 from undertow.curvature.eigen import Eigen, Ends, eigen
 from undertow.curvature.preconditioned import preconditioned, scales
-from undertow.curvature.trace import Trace, trace
+from undertow.curvature.trace import Trace
 from undertow.engine.example import listed, loss_of, mean_over
 from undertow.linear import Operator, gauss_newton, hessian
 
 __all__ = ["Curvature", "curvature"]
+
+Of = Literal["hessian", "gauss-newton"]
 
 
 @dataclass(frozen=True)
@@ -28,20 +32,44 @@ class Curvature:
     """The Hessian of a loss, or its Gauss–Newton part, and what is asked of it. One forward pass serves all questions.
 
     Attributes:
-        operator: The matrix itself, known by its products.
         model: The parameters it is by.
+        loss: What is curved.
+        outputs: What the model gave for each batch.
+        of: Which matrix it is.
     """
 
-    operator: Operator
     model: nn.Module
+    loss: Tensor = field(repr=False)
+    outputs: Sequence[Any] = field(repr=False)
+    of: Of
+
+    @cached_property
+    def operator(self) -> Operator:
+        """The matrix itself, known by its products.
+
+        Raises:
+            GraphError: Some operation has no second derivative.
+        """
+        if self.of == "hessian":
+            return hessian(self.loss, self.model)
+        return gauss_newton(self.loss, self.outputs, self.model)
 
     def eigen(self, count: int = 1, ends: Ends = "largest") -> Eigen:
         """Its extreme eigenvalues with their vectors; see `undertow.curvature.eigen`."""
         return eigen(self.operator, count, ends)
 
     def trace(self, products: int = 48) -> Trace:
-        """Its trace, whole and by parameter; see `undertow.curvature.trace`."""
-        return trace(self.operator, products)
+        """Its trace, whole and by parameter, exact where that costs no more than `products`.
+
+        The trace of a Gauss-Newton matrix is a sum of squared norms, one for each example and each column of a root
+        of the loss's Hessian by the outputs: a sweep a column gives it but for rounding, with error 0; where there are
+        more columns than `products`, a sweep for each random sum of them gives an estimate. The Hessian has the same
+        diagonal wherever the outputs are piecewise linear in each single number of a parameter, which is read off the
+        recorded graph: so they are with linear layers, convolutions, rectifiers, pooling, and batch normalisation in
+        eval mode, and not before tanh, softmax or statistics of a batch, nor where a weight is used twice in a row.
+        What is left, and networks in which examples meet, are left to random probes; see `undertow.curvature.trace`.
+        """
+        return traced(self, products)
 
     def density(self, steps: int = 30, starts: int = 4) -> Density:
         """Its spectral density; see `undertow.curvature.density`."""
@@ -64,7 +92,7 @@ def curvature(
     loss_fn: Callable[[Any, Any], Tensor],
     batch: Any,
     *,
-    of: Literal["hessian", "gauss-newton"] = "hessian",
+    of: Of = "hessian",
 ) -> Curvature:
     """The curvature of the loss of a batch, or the mean over several, by the model's trainable parameters.
 
@@ -81,7 +109,6 @@ def curvature(
 
     Raises:
         PreflightError: The batch is of another kind, or what comes out is no loss.
-        GraphError: Some operation has no second derivative.
     """
     outputs: list[Tensor] = []
 
@@ -96,4 +123,4 @@ def curvature(
 
     with sdpa_kernel(SDPBackend.MATH), torch.enable_grad():
         loss = mean_over(listed(batch), lambda each: loss_of(run, noted, each))
-    return Curvature(hessian(loss, model) if of == "hessian" else gauss_newton(loss, outputs, model), model)
+    return Curvature(model, loss, outputs, of)

@@ -14,7 +14,7 @@ from undertow.errors import CurvatureError
 from undertow.linear import Operator
 from undertow.noise import Estimate
 
-__all__ = ["Trace", "trace"]
+__all__ = ["Trace", "estimate", "trace"]
 
 WORTH_IT = 1 / 3
 """Left of the squared norm by the sketch: then a third of the probes varies as little as all would without it."""
@@ -27,12 +27,17 @@ class Trace:
     Attributes:
         whole: Of the operator.
         by_tensor: Of the block of each tensor of its space, by name, or by number where tensors have no names.
-        products: How many products with the operator it took.
+        products: How many products with the operator, or sweeps that cost no more, it took.
+        how: In words, which way was taken.
     """
 
     whole: Estimate
     by_tensor: Mapping[str, Estimate]
     products: int
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.whole} ({self.how})"
 
 
 def trace(operator: Operator, products: int = 48, *, seed: int = 0) -> Trace:
@@ -72,7 +77,8 @@ def trace(operator: Operator, products: int = 48, *, seed: int = 0) -> Trace:
     sizes = operator.source.sizes
     blocks = zip(names, exact.split(sizes, 1), random.split(sizes, 1), strict=True)
     spent = len(exact) + len(random) + (third if len(exact) else 0)
-    return Trace(_estimate(exact, random), {name: _estimate(*block) for name, *block in blocks}, spent)
+    how = f"by {len(random)} random probes" + (f" beside {len(exact)} directions" if len(exact) else "")
+    return Trace(estimate(exact, random), {name: estimate(*block) for name, *block in blocks}, spent, how)
 
 
 def _left_over(sketch: Tensor, upper: Tensor) -> float:
@@ -94,7 +100,8 @@ def _deflated(operator: Operator, basis: Tensor, generator: torch.Generator) -> 
     return basis * times(operator, basis), probes * times(operator, probes)
 
 
-def _estimate(exact: Tensor, random: Tensor) -> Estimate:
+def estimate(exact: Tensor, random: Tensor) -> Estimate:
+    """From entries that are summed, and rows of entries each of whose sums is one try."""
     each = random.sum(1)
     error = float(each.std()) / math.sqrt(len(each)) if len(each) > 1 else math.inf
     return Estimate(float(exact.sum() + each.mean()), error, max(len(each) - 1, 1))

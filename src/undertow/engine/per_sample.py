@@ -79,9 +79,16 @@ def per_sample_norms(losses: Tensor, model: nn.Module, *, examples: int | None =
 
 
 def contributions(
-    losses: Tensor, model: nn.Module, examples: int | None, measure: Callable[[Parts], T]
+    losses: Tensor,
+    model: nn.Module,
+    examples: int | None,
+    measure: Callable[[Parts], T],
+    cotangent: Tensor | None = None,
 ) -> tuple[dict[str, T], Counter[str]]:
-    """What is measured of the examples' contributions to each parameter, as soon as these are complete."""
+    """What is measured of the examples' contributions to each parameter, as soon as these are complete.
+
+    They are those to the gradient of the sum of the losses, or of their inner product with a cotangent.
+    """
     count = _count(losses, examples)
     graph = Graph.read(losses).with_leaves_early()
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
@@ -95,7 +102,7 @@ def contributions(
 
     arrivals = {i: partial(deliver, names[leaf], leaf) for i, leaf in graph.leaves() if leaf in names}
     algebra = Samples(count, places.of, inferred=not losses.ndim)
-    seed = algebra.seed(torch.ones_like(losses))
+    seed = algebra.seed(torch.ones_like(losses) if cotangent is None else cotangent)
     borrowed = in_graph_task(lambda: sweep(graph, [seed], algebra, arrivals))
     return {name: measured[name] for name in names.values() if name in measured}, borrowed
 
