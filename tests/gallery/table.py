@@ -96,6 +96,7 @@ TOPICS = (
     "fresh_healthy_losses",
     "fresh_healthy_plain",
     "fresh_healthy_transfer",
+    "fresh_healthy_unusual",
     "fresh_healthy_updates",
 )
 SPLITS = ("build", "judge", "unseen", "held", "fresh")
