@@ -95,6 +95,7 @@ TOPICS = (
     "fresh_healthy_generative",
     "fresh_healthy_losses",
     "fresh_healthy_plain",
+    "fresh_healthy_sequences",
     "fresh_healthy_transfer",
     "fresh_healthy_unusual",
     "fresh_healthy_updates",
