@@ -40,6 +40,11 @@ def kept(source: Shape | None, target: Shape, where: Tensor) -> LinearMap | None
     return mask if source == target else mask @ Expand(source, target)
 
 
+def past(held: Tensor) -> LinearMap:
+    """Everything but the entries where a condition holds: nothing is multiplied by the slope of 0 that they have."""
+    return Mask(~held) if held.any() else Identity(tuple(held.shape))
+
+
 def nothing(target: Shape, node: Any, source: Shape | None = None) -> LinearMap:
     """How an input that a gradient flows to, but that the output does not depend on, acts on it: by zeros."""
     nowhere = torch.zeros((), dtype=torch.bool, device=node._input_metadata[0].device).expand(target)
@@ -107,9 +112,10 @@ def power(node: Any) -> Local | None:
         return None
     target, (base, exponent) = output_shape(node), input_shapes(node)
     x, y, result = node._saved_self, node._saved_exponent, node._saved_result
-    by_base = torch.where(y == 0, 0, y * x ** (y - 1))
-    by_exponent = None if exponent is None else torch.where((x == 0) & (y >= 0), 0, result * x.log())
-    return weighted(base, target, by_base), weighted(exponent, target, by_exponent)
+    flat, fixed = (y == 0).expand(target), ((x == 0) & (y >= 0)).expand(target)
+    by_base = None if base is None else weighted(base, target, (y * x ** (y - 1)).masked_fill(flat, 0))
+    by_exponent = None if exponent is None else weighted(exponent, target, (result * x.log()).masked_fill(fixed, 0))
+    return by_base and past(flat) @ by_base, by_exponent
 
 
 @derivative("AddcmulBackward0")

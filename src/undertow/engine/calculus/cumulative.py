@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undertow.engine.calculus.arithmetic import past
 from undertow.engine.calculus.node import dimensions, output_shape, signed
 from undertow.engine.calculus.reductions import weighted_total
 from undertow.engine.calculus.table import Local, derivative
-from undertow.engine.maps import CumulativeSoftmax, CumulativeSum, Diagonal, LeftMultiply, LinearMap, Permute, Reshape
+from undertow.engine.maps import CumulativeSoftmax, CumulativeSum, Diagonal, LinearMap, Sum
 
 __all__: list[str] = []
 
@@ -36,21 +37,18 @@ def cumprod(node: Any) -> Local | None:
         return None
     dim = signed(node._saved_dim) % max(x.ndim, 1)
     if x.ndim and not x.all():
-        return (_through_zeros(x, dim),)
+        return (_through_zeros(x, result, dim),)
     return (Diagonal(result) @ CumulativeSum(tuple(x.shape), dim) @ Diagonal(1 / x if x.ndim else 1 / result),)
 
 
-def _through_zeros(x: Tensor, dim: int) -> LinearMap:
-    """The matrix of a cumulative product, which may not be divided by an entry to leave it out."""
-    rows = x.movedim(dim, -1)
-    size = rows.shape[-1]
-    without = rows.unsqueeze(-2).expand(*rows.shape, size).masked_fill(torch.eye(size, dtype=torch.bool), 1)
-    matrix = without.cumprod(-1).mT.tril()
-    shape, column = tuple(rows.shape), (*rows.shape, 1)
-    order = (*(d for d in range(x.ndim) if d != dim), dim)
-    there = Permute(tuple(x.shape), order)
-    back = Permute(shape, tuple(order.index(d) for d in range(x.ndim)))
-    return back @ Reshape(column, shape) @ LeftMultiply(matrix, 1) @ Reshape(shape, column) @ there
+def _through_zeros(x: Tensor, result: Tensor, dim: int) -> LinearMap:
+    """Before the first 0 as anywhere, and by that 0 up to the next one; by what stands behind it there is no slope."""
+    zeros = (x == 0).cumsum(dim)
+    behind, first = zeros > 0, (zeros == 1) & (x == 0)
+    summed = CumulativeSum(tuple(x.shape), dim)
+    before = Diagonal(result) @ summed @ Diagonal(1 / x.masked_fill(behind, 1))
+    others = x.masked_fill(first, 1).cumprod(dim)
+    return Sum(past(behind) @ before @ past(behind), past(zeros != 1) @ Diagonal(others) @ summed @ past(~first))
 
 
 @derivative("ProdBackward0")
@@ -59,7 +57,8 @@ def prod_all(node: Any) -> Local | None:
     if x.is_complex():
         return None
     others = _others(x.reshape(-1), 0).reshape(x.shape)
-    return (weighted_total(others, dimensions(None, x.ndim), output_shape(node)),)
+    hidden = ((x == 0).sum() > 1).expand(x.shape)
+    return (weighted_total(others, dimensions(None, x.ndim), output_shape(node)) @ past(hidden),)
 
 
 @derivative("ProdBackward1")

@@ -6,13 +6,12 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from undertow.engine.calculus.arithmetic import nothing
 from undertow.engine.calculus.kernels import entrywise as kernels
-from undertow.engine.calculus.node import output_shape
+from undertow.engine.calculus.node import is_complex, output_shape
 from undertow.engine.calculus.table import Local, derivative, elementwise, masked
-from undertow.engine.maps import Identity, Mask, Scale
+from undertow.engine.maps import Diagonal, Identity, Mask, Scale
 
 __all__: list[str] = []
 
@@ -113,11 +112,14 @@ def unmoved_if_real(node: Any) -> Local | None:
     return None if node._saved_self.is_complex() else unmoved(node)
 
 
-def _power(x: Tensor, exponent: float) -> Tensor:
-    return torch.zeros_like(x) if exponent == 0 else exponent * x ** (exponent - 1)
+@derivative("PowBackward0")
+def power(node: Any) -> Local | None:
+    if is_complex(node):
+        return None
+    x, exponent = node._saved_self, node._saved_exponent
+    return (Diagonal(exponent * x ** (exponent - 1)) if exponent else nothing(output_shape(node), node),)
 
 
-elementwise("PowBackward0", lambda node: _power(node._saved_self, node._saved_exponent))
 elementwise(
     "PowBackward2",
     lambda node: node._saved_result * math.log(node._saved_self) if node._saved_self else 0 * node._saved_result,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.calculus import kernels
+from undertow.engine.calculus.arithmetic import past
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
 from undertow.engine.calculus.reductions import weighted_total
 from undertow.engine.calculus.table import Local, derivative, pulled_by
@@ -92,15 +93,20 @@ def soft_margin_loss(node: Any) -> Local:
 
 @derivative("MultiMarginLossBackward0", "MultilabelMarginLossBackward0")
 def margin_loss(node: Any) -> Local:
-    return _of_examples(node, batch=0)
+    return (_of_examples(node, batch=0),)
 
 
 @derivative("CtcLossBackward0", "CtcLossBackward1")
 def ctc_loss(node: Any) -> Local:
-    return _of_examples(node, batch=1)
+    """Beyond the end of a sequence nothing counts, nor in one that cannot be aligned, if that is to be let pass."""
+    times, *_ = shape = tuple(node._saved_log_probs.shape)
+    lengths, impossible = torch.as_tensor(node._saved_input_lengths), node._saved_result0.isinf()
+    beyond = torch.arange(times).unsqueeze(1) >= lengths
+    held = beyond.to(impossible.device) | (impossible & node._saved_zero_infinity)
+    return (_of_examples(node, batch=1) @ past(held.reshape(times, -1, 1).expand(shape)),)
 
 
-def _of_examples(node: Any, batch: int) -> Local:
+def _of_examples(node: Any, batch: int) -> LinearMap:
     """Of a loss with one number an example, or their sum: no entry of its matrix is hidden by another.
 
     So what the node answers to a cotangent of ones are these entries. For the alignment of sequences they are those
@@ -110,7 +116,7 @@ def _of_examples(node: Any, batch: int) -> Local:
     slope = node(torch.ones(tuple(space.shape), dtype=space.dtype, device=space.device))
     target = output_shape(node)
     dims = tuple(dim for dim in range(slope.ndim) if dim != batch or not target)
-    return (weighted_total(slope, dims, target),)
+    return weighted_total(slope, dims, target)
 
 
 @derivative("NllLossBackward0", "NllLoss2DBackward0")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from undertow.engine.calculus.arithmetic import past
 from undertow.engine.calculus.node import dimensions, input_shapes, output_shape, signed
 from undertow.engine.calculus.reductions import total, unreduced, weighted_total
 from undertow.engine.calculus.table import Local, derivative
@@ -38,8 +39,11 @@ def _norm(node: Any, order: float | None, saved: Any) -> Local | None:
     if order == 0:
         return (None,)
     dims = dimensions(saved, x.ndim)
-    slope = slope_of_norm(x, unreduced(node._saved_result, x, dims), 2.0 if order is None else order, dims)
-    return (weighted_total(slope.to(x.dtype), dims, output_shape(node)),)
+    order = 2.0 if order is None else order
+    size = node._saved_result
+    slope = slope_of_norm(x, unreduced(size, x, dims), order, dims)
+    summed = weighted_total(slope.to(x.dtype), dims, output_shape(node))
+    return (past(size == 0) @ summed if order > 1 and order not in (2, math.inf) else summed,)
 
 
 def slope_of_norm(x: Tensor, size: Tensor, order: float, dims: tuple[int, ...]) -> Tensor:
@@ -92,12 +96,13 @@ def _distances(node: Any, order: float) -> Local:
     difference = x - y
     slope = _slope_of_distance(difference, node._saved_result.unsqueeze(-1), order)
     last, shape = (difference.ndim - 1,), tuple(difference.shape)
+    apart = past(_together(node._saved_result, order))
 
     def by(source: Shape | None, aligned: Tensor, sign: int) -> LinearMap | None:
         if source is None:
             return None
         lined_up = Expand(tuple(aligned.shape), shape) @ Reshape(source, tuple(aligned.shape))
-        return weighted_total(sign * slope, last, output_shape(node)) @ lined_up
+        return apart @ weighted_total(sign * slope, last, output_shape(node)) @ lined_up
 
     first, second = input_shapes(node)
     return by(first, x, 1), by(second, y, -1)
@@ -111,6 +116,11 @@ def _slope_of_distance(difference: Tensor, size: Tensor, order: float) -> Tensor
     return slope.masked_fill(size == 0, 0) if order < 1 else slope
 
 
+def _together(size: Tensor, order: float) -> Tensor:
+    """Of which pairs the distance has a slope of 0 that PyTorch writes."""
+    return torch.ones_like(size, dtype=torch.bool) if order == 0 else (size == 0) & (order not in (1, math.inf))
+
+
 @derivative("PdistBackward0")
 def pdist(node: Any) -> Local:
     x = node._saved_self
@@ -118,7 +128,8 @@ def pdist(node: Any) -> Local:
     slope = _slope_of_distance(x[first] - x[second], node._saved_result.unsqueeze(-1), node._saved_p)
     source, pairs = tuple(x.shape), tuple(slope.shape)
     apart = (Diagonal(sign * slope) @ Index(source, pairs, (rows,)) for sign, rows in ((1, first), (-1, second)))
-    return (total(pairs, (1,), output_shape(node)) @ Sum(*apart),)
+    held = past(_together(node._saved_result, node._saved_p))
+    return (held @ total(pairs, (1,), output_shape(node)) @ Sum(*apart),)
 
 
 @derivative("RenormBackward0")
@@ -131,7 +142,8 @@ def renorm(node: Any) -> Local | None:
     shrunk = size > most
     scale = torch.where(shrunk, most / (size + 1e-7), 1).to(x.dtype)
     along = torch.where(shrunk, -scale / (size + 1e-7), 0) * slope_of_norm(x, size, node._saved_p, dims)
-    return (Sum(Diagonal(scale.expand_as(x)), RankOne(x, along, dims)),)
+    shortened = RankOne(x, along, dims) @ past(~shrunk.expand_as(x))
+    return (Sum(Diagonal(scale.expand_as(x)), shortened),)
 
 
 @derivative("WeightNormInterfaceBackward0")

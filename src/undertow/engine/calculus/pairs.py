@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undertow.engine.calculus.arithmetic import broadcast, weighted
+from undertow.engine.calculus.arithmetic import broadcast, past, weighted
 from undertow.engine.calculus.node import input_shapes, output_shape
 from undertow.engine.calculus.table import Local, derivative, elementwise
+from undertow.engine.maps import LinearMap, Shape
 
 __all__: list[str] = []
 
@@ -71,31 +72,48 @@ def ldexp(node: Any) -> Local:
 
 @derivative("XlogyBackward0")
 def xlogy(node: Any) -> Local:
-    x, y = node._saved_self, node._saved_other
-    return _two(node, _log(x, y), None if x is None or input_shapes(node)[1] is None else x / y)
+    return _times_logarithm(node, 0)
 
 
 @derivative("SpecialXlog1PyBackward0")
 def xlog1py(node: Any) -> Local:
+    return _times_logarithm(node, 1)
+
+
+def _times_logarithm(node: Any, shift: int) -> Local:
+    """x log(y + shift): by a factor of 0 there is no slope where the logarithm would be infinite."""
+    target, (left, right) = output_shape(node), input_shapes(node)
     x, y = node._saved_self, node._saved_other
-    return _two(node, _log1p(x, y), None if x is None or input_shapes(node)[1] is None else x / (y + 1))
+    by_logarithm = None if right is None else x / (y + shift)
+    return _by_factor(left, target, x, y, shift), weighted(right, target, by_logarithm)
+
+
+def _by_factor(source: Shape | None, target: Shape, x: Tensor | None, y: Tensor, shift: int) -> LinearMap | None:
+    if source is None or x is None:
+        return None
+    none = ((x == 0) & (y <= -shift)).expand(target)
+    logarithm = (y.log1p() if shift else y.log()).expand(target).masked_fill(none, 0)
+    by_factor = weighted(source, target, logarithm)
+    return by_factor and past(none) @ by_factor
 
 
 elementwise("XlogyBackward1", lambda node: node._saved_self / node._saved_other)
-elementwise("XlogyBackward2", lambda node: _log(node._saved_self, node._saved_self.new_tensor(node._saved_other)))
 elementwise("SpecialXlog1PyBackward1", lambda node: node._saved_self / (node._saved_other + 1))
-elementwise(
-    "SpecialXlog1PyBackward2", lambda node: _log1p(node._saved_self, node._saved_self.new_tensor(node._saved_other))
-)
 
 
-def _log(x: Tensor, y: Tensor) -> Tensor:
-    """log y, and 0 where x is and the logarithm would be infinite."""
-    return y.log().masked_fill((x == 0) & (y <= 0), 0)
+@derivative("XlogyBackward2")
+def xlogy_number(node: Any) -> Local:
+    return _times_logarithm_of_number(node, 0)
 
 
-def _log1p(x: Tensor, y: Tensor) -> Tensor:
-    return y.log1p().masked_fill((x == 0) & (y <= -1), 0)
+@derivative("SpecialXlog1PyBackward2")
+def xlog1py_number(node: Any) -> Local:
+    return _times_logarithm_of_number(node, 1)
+
+
+def _times_logarithm_of_number(node: Any, shift: int) -> Local:
+    x = node._saved_self
+    return (_by_factor(tuple(x.shape), output_shape(node), x, x.new_tensor(node._saved_other), shift),)
 
 
 @derivative("SpecialZetaBackward0")

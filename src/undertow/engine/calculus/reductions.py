@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from undertow.engine.calculus.arithmetic import past
 from undertow.engine.calculus.node import dimensions, is_complex, output_shape
 from undertow.engine.calculus.table import Local, derivative
 from undertow.engine.maps import Diagonal, LinearMap, Reshape, Scale, Shape, Total
@@ -107,7 +108,7 @@ def _deviation(node: Any, result: Tensor) -> LinearMap:
     dims = dimensions(node._saved_dim, x.ndim)
     size = unreduced(result, x, dims)
     slope = (_from_the_mean(node, x, dims) / size).masked_fill_(size == 0, 0)
-    return weighted_total(slope, dims, output_shape(node))
+    return past(result == 0) @ weighted_total(slope, dims, output_shape(node))
 
 
 def _from_the_mean(node: Any, x: Tensor, dims: tuple[int, ...]) -> Tensor:

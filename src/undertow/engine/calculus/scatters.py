@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undertow.engine.calculus.arithmetic import kept
+from undertow.engine.calculus.arithmetic import kept, past
 from undertow.engine.calculus.diagonals import diagonal_of
 from undertow.engine.calculus.node import input_shapes, output_shape, signed
 from undertow.engine.calculus.shapes import one
@@ -94,11 +94,10 @@ def _reduced(node: Any, dim: int, index: Tensor, values: Tensor) -> Local | None
     if node._saved_reduce == "prod" and not (x.all() and values.all()):
         return None  # each factor's slope is the product of the others, which zeros hide
     by_self, by_value, by_place = _shares(node, dim, index, values)
-    if not node._saved_include_self:
-        by_self = by_self.scatter(dim, index, 0)
+    left = past(torch.zeros_like(x, dtype=torch.bool).scatter(dim, index, not node._saved_include_self))
     placed = Diagonal(by_place) @ TakeAlong(tuple(x.shape), dim, index).adjoint() @ Diagonal(by_value)
     return (
-        None if source is None else Diagonal(by_self),
+        None if source is None else Diagonal(by_self) @ left,
         None if written is None else placed,
     )
 

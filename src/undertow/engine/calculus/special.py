@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from undertow.engine.calculus.table import elementwise
+from undertow.engine.calculus.arithmetic import past
+from undertow.engine.calculus.node import is_complex
+from undertow.engine.calculus.table import Local, derivative, elementwise
+from undertow.engine.maps import Diagonal
 
 __all__: list[str] = []
 
@@ -22,7 +25,6 @@ elementwise("SpecialErfcxBackward0", lambda node: 2 * node._saved_self * node._s
 elementwise("SpecialNdtriBackward0", lambda node: math.sqrt(2 * math.pi) * (node._saved_result**2 / 2).exp())
 elementwise("SpecialLogNdtrBackward0", lambda node: _log_ndtr(node._saved_self, node._saved_result))
 
-elementwise("LogitBackward0", lambda node: _logit(node._saved_self, node._saved_eps))
 elementwise("SincBackward0", lambda node: _sinc(node._saved_self))
 elementwise("SpecialEntrBackward0", lambda node: -1 - node._saved_self.log())
 
@@ -41,11 +43,17 @@ def _log_ndtr(x: Tensor, result: Tensor) -> Tensor:
     return (-(result + x**2 / 2)).exp() / math.sqrt(2 * math.pi)
 
 
-def _logit(x: Tensor, eps: float | None) -> Tensor:
+@derivative("LogitBackward0")
+def logit(node: Any) -> Local | None:
+    """Beyond the bounds, if there are any, it does not vary; without them it is not defined beyond 0 and 1."""
+    if is_complex(node):
+        return None
+    x, eps = node._saved_self, node._saved_eps
     slope = 1 / (x * (1 - x))
     if eps is None:
-        return slope.masked_fill((x < 0) | (x > 1), math.nan)
-    return slope.masked_fill((x < eps) | (x > 1 - eps), 0)
+        return (Diagonal(slope.masked_fill((x < 0) | (x > 1), math.nan)),)
+    beyond = (x < eps) | (x > 1 - eps)
+    return (Diagonal(slope.masked_fill(beyond, 0)) @ past(beyond),)
 
 
 def _sinc(x: Tensor) -> Tensor:
