@@ -9,6 +9,7 @@ from torch import nn
 import undertow
 from undertow.engine.algebras import Bounds, Gradient, Magnitude, MaxProduct
 from undertow.engine.graph import Graph
+from undertow.engine.maps import Recurrence
 from undertow.engine.sweep import sweep
 
 FUSED = "MkldnnRnnLayerBackward0"
@@ -56,6 +57,14 @@ def test_what_travels_through_a_fused_layer_is_what_travels_through_its_steps(of
     inputs, *state = (torch.randn(s).requires_grad_() for s in ((7, 2, 3), (ways, 2, 4), (ways, 2, 4)))
     fused, stepwise = (swept(layer, inputs, state, algebra, fused=fused, of=of) for fused in (True, False))
     torch.testing.assert_close(fused, stepwise, rtol=1e-4, atol=1e-6)
+
+
+def test_the_steps_of_a_fused_layer_are_gone_through_once_for_all_that_is_wanted(monkeypatch):
+    sweeps, strongest = [], Recurrence.strongest
+    monkeypatch.setattr(Recurrence, "strongest", lambda steps, c: sweeps.append(steps) or strongest(steps, c))
+    inputs, *state = (torch.randn(s).requires_grad_() for s in ((7, 2, 3), (1, 2, 4), (1, 2, 4)))
+    swept(nn.LSTM(3, 4), inputs, state, MaxProduct(), fused=True, of=["outputs"])
+    assert len(sweeps) == 1
 
 
 def test_without_the_fused_kernel_time_steps_are_operations_of_the_flow():

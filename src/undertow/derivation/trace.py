@@ -16,7 +16,7 @@ from undertow.derivation.values import Values
 from undertow.engine.algebras.base import fitted
 from undertow.engine.calculus import CALCULUS
 from undertow.engine.graph import Graph
-from undertow.engine.steps import Ruled
+from undertow.engine.passages import Ruled
 from undertow.errors import MissingRuleError
 
 __all__ = ["Block", "Trace"]

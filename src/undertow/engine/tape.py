@@ -1,4 +1,4 @@
-"""The recorded forward pass as a list of linear steps, read once and run either way as often as wished."""
+"""The recorded forward pass as a list of passages, read once and run either way as often as wished."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.autograd.graph import get_gradient_edge
 from undertow.engine.calculus import Rule
 from undertow.engine.graph import Graph
 from undertow.engine.graph_task import in_graph_task
+from undertow.engine.passages import Cells, Passage, add, read
 from undertow.engine.reading import Space
-from undertow.engine.steps import Cells, Step, add, read
 from undertow.errors import GraphError
 
 __all__ = ["Tape"]
@@ -35,27 +35,27 @@ class Tape:
         places = _places(graph, inputs)
         self._inputs = [None if place is None else self._first[place[0]] + place[1] for place in places]
         needed = graph.towards([place[0] for place in places if place is not None])
-        self._steps = in_graph_task(lambda: [*self._read(graph, needed, calculus)])
+        self._passages = in_graph_task(lambda: [*self._read(graph, needed, calculus)])
 
     @cached_property
     def _dropped_by_pull(self) -> list[list[int]]:
-        return _dropped([step.outputs for step in self._steps], self._inputs)
+        return _dropped([passage.outputs for passage in self._passages], self._inputs)
 
     @cached_property
     def _dropped_by_push(self) -> list[list[int]]:
-        return _dropped([step.inputs for step in reversed(self._steps)], self._outputs)
+        return _dropped([passage.inputs for passage in reversed(self._passages)], self._outputs)
 
     @cached_property
     @torch.no_grad()
     def borrowed(self) -> Counter[str]:
         """How many operations of each type have no rule of ours, so that PyTorch's is called."""
-        return Counter(step.borrows for step in self._steps if step.borrows)
+        return Counter(passage.borrows for passage in self._passages if passage.borrows)
 
     def pull(self, cotangents: Sequence[Tensor]) -> list[Tensor | None]:
         """The vector-Jacobian product: one tensor an input, `None` where nothing arrives."""
         cells = self._started(self._outputs, cotangents)
-        for step, dropped in zip(self._steps, self._dropped_by_pull, strict=True):
-            step.pull(cells, self._spaces)
+        for passage, dropped in zip(self._passages, self._dropped_by_pull, strict=True):
+            passage.pull(cells, self._spaces)
             for cell in dropped:
                 cells[cell] = None
         return _taken(cells, self._inputs)
@@ -63,8 +63,8 @@ class Tape:
     def push(self, tangents: Sequence[Tensor]) -> list[Tensor | None]:
         """The Jacobian-vector product: one tensor an output, `None` where nothing arrives."""
         cells = self._started(self._inputs, tangents)
-        for step, dropped in zip(reversed(self._steps), self._dropped_by_push, strict=True):
-            step.push(cells, self._spaces)
+        for passage, dropped in zip(reversed(self._passages), self._dropped_by_push, strict=True):
+            passage.push(cells, self._spaces)
             for cell in dropped:
                 cells[cell] = None
         return _taken(cells, self._outputs)
@@ -86,7 +86,7 @@ class Tape:
                     "  Run the forward pass again, and linearize that."
                 )
 
-    def _read(self, graph: Graph, needed: Sequence[bool], calculus: Mapping[str, Rule]) -> Iterator[Step]:
+    def _read(self, graph: Graph, needed: Sequence[bool], calculus: Mapping[str, Rule]) -> Iterator[Passage]:
         for index, (node, edges) in enumerate(zip(graph.nodes, graph.edges, strict=True)):
             if needed[index] and edges:
                 into = [self._first[edge[0]] + edge[1] if edge and needed[edge[0]] else None for edge in edges]
@@ -114,7 +114,7 @@ def _places(graph: Graph, inputs: Sequence[Tensor]) -> list[tuple[int, int] | No
 
 
 def _dropped(reads: Sequence[Sequence[int | None]], kept: Sequence[int | None]) -> list[list[int]]:
-    """For each step of a run, the cells that no later step reads, so that they need not be held."""
+    """For each passage of a run, the cells that no later passage reads, so that they need not be held."""
     last = {cell: number for number, cells in enumerate(reads) for cell in cells if cell is not None}
     dropped: list[list[int]] = [[] for _ in reads]
     for cell, number in last.items():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import abc
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from undertow.engine.calculus import Rule
-from undertow.engine.maps import LinearMap, Shape
+from undertow.engine.calculus import Local, Rule
+from undertow.engine.maps import Compose, LinearMap, Shape
 
 __all__ = ["Algebra", "fitted"]
 
@@ -49,15 +50,24 @@ class Algebra(abc.ABC, Generic[C]):
         if local is None:
             return None
         answer: list[C | None] = [None] * len(wanted)
+        begun = _beginnings(local)
         for position, maps in enumerate(local):
             if maps is None or not wanted[position]:
                 continue
             for slot, jacobian in enumerate(maps if isinstance(maps, tuple) else (maps,)):
                 cotangent = cotangents[slot]
                 if jacobian is not None and cotangent is not None:
-                    part, present = self.pull(jacobian, cotangent), answer[position]
+                    part, present = self._pulled(jacobian, slot, cotangent, begun), answer[position]
                     answer[position] = part if present is None else self.add(present, part)
         return answer
+
+    def _pulled(self, jacobian: LinearMap, slot: int, cotangent: C, begun: dict[tuple[int, int], C | None]) -> C:
+        """What is pulled back; with what other maps begin with as well pulled once for all of them."""
+        if not isinstance(jacobian, Compose) or (key := (slot, id(jacobian.outer))) not in begun:
+            return self.pull(jacobian, cotangent)
+        if (between := begun[key]) is None:
+            between = begun[key] = self.pull(jacobian.outer, cotangent)
+        return self.pull(jacobian.inner, between)
 
     @abc.abstractmethod
     def add(self, left: C, right: C) -> C:
@@ -79,6 +89,19 @@ class Algebra(abc.ABC, Generic[C]):
         Raises:
             SweptOnceError: The operation is a region that can only be run by PyTorch, and only once.
         """
+
+
+def _beginnings(local: Local) -> dict[tuple[int, int], Any]:
+    """Output and outer part of the maps from there that begin alike, with a place for what comes of it."""
+    if len(local) < 2:
+        return {}
+    met = [
+        (slot, id(jacobian.outer))
+        for maps in local
+        for slot, jacobian in enumerate(maps if isinstance(maps, tuple) else (maps,))
+        if isinstance(jacobian, Compose)
+    ]
+    return {key: None for key, count in Counter(met).items() if count > 1} if met else {}
 
 
 def fitted(contribution: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:

@@ -64,9 +64,10 @@ def lstm(node: Any) -> Local | None:
         gated @ first @ RightMultiply(recurrent.mT, first.source[0]),
         cell @ _first(cell.source) @ Diagonal(steps.keeps[0]),
     ]
-    exits = _exits(node, steps.target)
+    # One map for each result, which those to all inputs begin with, so that the steps are gone through once.
+    through = [out @ steps for out in _exits(node, steps.target)]
     return [
-        None if shape is None else tuple(out @ steps @ entrance for out in exits)
+        None if shape is None else tuple(back @ entrance for back in through)
         for shape, entrance in zip(input_shapes(node), entrances, strict=True)
     ]
 

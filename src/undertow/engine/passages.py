@@ -1,4 +1,4 @@
-"""The steps of a tape: what an operation does to tangents going forward and to cotangents going back."""
+"""The passages of a tape: what an operation does to tangents going forward and to cotangents going back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from undertow.engine.saved import Saved
 from undertow.engine.sweep import freed
 from undertow.errors import MissingRuleError
 
-__all__ = ["Borrowed", "Cells", "Ruled", "Step", "add", "read"]
+__all__ = ["Borrowed", "Cells", "Passage", "Ruled", "add", "read"]
 
 Cells = list[Tensor | None]
 """What has arrived at each output of each operation: cotangents in a reverse sweep, tangents in a forward one."""
@@ -31,7 +31,7 @@ Parts = Sequence[Tensor | None]
 
 
 @dataclass(frozen=True)
-class Step(abc.ABC):
+class Passage(abc.ABC):
     """One operation's local derivative. Subclasses are final.
 
     Attributes:
@@ -73,7 +73,7 @@ class Step(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Ruled(Step):
+class Ruled(Passage):
     """An operation by its rule, through its maps.
 
     Attributes:
@@ -87,7 +87,7 @@ class Ruled(Step):
 
     @classmethod
     def of(cls, local: Local, outputs: Sequence[int], inputs: Sequence[int | None]) -> Ruled:
-        """The step that a rule's answer makes."""
+        """The passage that a rule's answer makes."""
         chain = _links(local, len(outputs), inputs)
         return cls(outputs, inputs, chain, _places(chain, len(outputs) + len(inputs)))
 
@@ -108,7 +108,7 @@ class Ruled(Step):
 
 
 @dataclass(frozen=True)
-class Kerneled(Step):
+class Kerneled(Passage):
     """An operation whose rule has a kernel: backward through that, and forward through maps that are made when needed.
 
     Attributes:
@@ -122,7 +122,7 @@ class Kerneled(Step):
     kernel: Kernel
 
     @cached_property
-    def by_maps(self) -> Step:
+    def by_maps(self) -> Passage:
         """The same without the kernel."""
         return _by_rule(self.saved, self.outputs, self.inputs, self.rule)
 
@@ -142,7 +142,7 @@ class Kerneled(Step):
 
 
 @dataclass(frozen=True)
-class Borrowed(Step):
+class Borrowed(Passage):
     """An operation without a rule: PyTorch's node, and for the forward direction the transpose of its product.
 
     The node's product is linear in the cotangents u that it is given, so differentiating <node(u), v> by u
@@ -185,8 +185,8 @@ class Borrowed(Step):
 Link = tuple[int, int, LinearMap]
 
 
-def read(node: Any, outputs: Sequence[int], inputs: Sequence[int | None], rule: Rule | None) -> Step:
-    """The step of a node: by its rule, or borrowed where there is none or it answers `None`.
+def read(node: Any, outputs: Sequence[int], inputs: Sequence[int | None], rule: Rule | None) -> Passage:
+    """The passage of a node: by its rule, or borrowed where there is none or it answers `None`.
 
     Raises:
         GraphFreedError: The saved tensors are gone.
@@ -203,7 +203,7 @@ def read(node: Any, outputs: Sequence[int], inputs: Sequence[int | None], rule: 
         raise _if_freed(node, error) from error
 
 
-def _by_rule(saved: Saved, outputs: Sequence[int], inputs: Sequence[int | None], rule: Rule) -> Step:
+def _by_rule(saved: Saved, outputs: Sequence[int], inputs: Sequence[int | None], rule: Rule) -> Passage:
     local = rule(saved)
     return Borrowed(outputs, inputs, saved.node) if local is None else Ruled.of(local, outputs, inputs)
 
