@@ -27,3 +27,7 @@ def test_what_is_spelled_out_is_read_as_what_it_is(case, tmp_path):
 @pytest.mark.parametrize("case", [c for c in CASES.values() if not c.code], ids=lambda c: c.name)
 def test_a_twin_that_does_it_right_is_not_accused(case, tmp_path):
     assert observed(case, tmp_path / "run", every=5).verdict != "sick"
+
+
+def test_a_likelihood_that_the_optimizer_maximises_needs_no_minus(tmp_path):
+    assert observed(load()["likelihood_maximised"], tmp_path / "run", every=5).verdict == "healthy"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.line import line
 from undertow.diagnose.outcome import jitter
 
-__all__ = ["Spike", "Standing", "spikes", "standing"]
+__all__ = ["Spike", "Standing", "bottomless", "spikes", "standing"]
 
 Floats = NDArray[np.float64]
 
@@ -119,3 +119,24 @@ def _fall(means: Floats) -> tuple[float, float]:
     """By how much the line through some means falls from the first to the last, and its standard error."""
     fitted, length = line(means), len(means) - 1
     return -fitted.slope * length, fitted.slope_error * length
+
+
+DEEP = 100.0
+"""Times its first size, or 1, that a loss has fallen below 0."""
+
+
+def bottomless(losses: NDArray[np.float64]) -> bool:
+    """Whether a loss went far below 0, and by more in each quarter of the run than in the one before.
+
+    A loss with a lower end slows down before it, and that of a density falls like a logarithm.
+    """
+    finite = losses[: np.argmin(np.isfinite(losses))] if not np.isfinite(losses).all() else losses
+    if len(finite) < 4 * PER_QUARTER:
+        return False
+    ends = [float(np.median(part[-PER_QUARTER:])) for part in np.array_split(finite, 4)]
+    falls = -np.diff([float(np.median(finite[:PER_QUARTER])), *ends])
+    return ends[-1] < -DEEP * max(1.0, abs(finite[0])) and bool((np.diff(falls) > 0).all() and falls[0] > 0)
+
+
+PER_QUARTER = 5
+"""Losses that a median is taken of."""

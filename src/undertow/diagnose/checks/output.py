@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.head import below
 from undertow.diagnose.checks.updates import oversized
+from undertow.diagnose.course import bottomless
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -37,6 +37,9 @@ BLIND = 1e-3
 """Deviation of the outputs from one example to the next, over their root mean square."""
 
 SUMS = ("SumBackward0", "SumBackward1")
+
+CLIMBS = 0.8
+"""Share of the observed steps from which on the weights count as moved uphill, as where a likelihood is maximised."""
 
 
 def _chain(observed: Pass) -> list[int]:
@@ -84,7 +87,9 @@ def loss_maximised(case: Case) -> Found:
     """
     if len(case.run.optimizers) > 1 or len(case.run.sites) > 1:
         return
-    for observed in () if _past_range(case) else case.passes:
+    climbing = _climbing(case)
+    sound = _past_range(case) or climbing >= CLIMBS or any(o.settings.get("maximize") for o in case.run.optimizers)
+    for observed in () if sound else case.passes:
         chain = _chain(observed)
         if chain and _never_negative(observed, chain[-1]) and observed.loss < 0:
             name = observed.flow.topology.operations[chain[-1]].name.removesuffix("Backward0")
@@ -94,7 +99,7 @@ def loss_maximised(case: Case) -> Found:
                 "harm": 0.95,
             }
             return
-    for observed in () if _past_range(case) else case.passes:
+    for observed in () if sound else case.passes:
         if observed.loss < 0 and (climbed := _subtracted(observed)):
             name = observed.flow.topology.operations[climbed[0]].name.removesuffix("Backward0")
             logarithm = name + "Backward0" in NEVER_ABOVE_ZERO
@@ -113,9 +118,8 @@ def loss_maximised(case: Case) -> Found:
             "harm": 0.85,
         }
         return
-    climbing = _climbing(case)
     if (
-        climbing >= 0.8
+        climbing >= CLIMBS
         and case.failed
         and any(c and _never_negative(p, c[-1]) for p in case.passes for c in [_chain(p)])
     ):
@@ -149,27 +153,6 @@ def _subtracted(observed: Pass) -> list[int]:
     bounded = [i for i in observed.head.operations if _never_negative(observed, i) or names[i] in NEVER_ABOVE_ZERO]
     known = all(index in signs or index in within for index in bounded)
     return sorted(signs) if known and all(sign < 0 for sign in signs.values()) else []
-
-
-DEEP = 100.0
-"""Times its first size, or 1, that a loss has fallen below 0."""
-
-
-def bottomless(losses: NDArray[np.float64]) -> bool:
-    """Whether a loss went far below 0, and by more in each quarter of the run than in the one before.
-
-    A loss with a lower end slows down before it, and that of a density falls like a logarithm.
-    """
-    finite = losses[: np.argmin(np.isfinite(losses))] if not np.isfinite(losses).all() else losses
-    if len(finite) < 4 * FEWEST:
-        return False
-    ends = [float(np.median(part[-FEWEST:])) for part in np.array_split(finite, 4)]
-    falls = -np.diff([float(np.median(finite[:FEWEST])), *ends])
-    return ends[-1] < -DEEP * max(1.0, abs(finite[0])) and bool((np.diff(falls) > 0).all() and falls[0] > 0)
-
-
-FEWEST = 5
-"""Losses that a median is taken of."""
 
 
 def _past_range(case: Case) -> bool:
