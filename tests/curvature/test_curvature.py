@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import undertow
-from undertow.curvature import curvature, density, eigen, trace
+from undertow.curvature import Start, curvature, density, eigen, trace
 from undertow.curvature.edge import limit
 from undertow.errors import CurvatureError
 
@@ -41,6 +41,21 @@ def test_extreme_eigenvalues_are_those_of_the_dense_matrix(count, ends, curved, 
     }
     found = curved.eigen(count, ends)
     assert [pair.value for pair in found.pairs] == pytest.approx(wanted[ends], rel=1e-4)
+
+
+@pytest.mark.parametrize("lean", [0, 1, -1], ids=["the lowest vector", "the next to it", "the highest"])
+def test_a_start_that_leans_elsewhere_still_finds_the_largest(lean, curved, dense):
+    values, vectors = torch.linalg.eigh(dense)
+    near = curved.operator.source.point(curved.operator.source.unflat(vectors[:, lean]))
+    found = eigen(curved.operator, start=Start(near=near))
+    assert found.largest.value == pytest.approx(float(values[-1]), rel=1e-4)
+
+
+def test_a_start_near_the_vector_saves_products_and_one_at_nothing_is_at_random(curved):
+    plain = eigen(curved.operator)
+    assert eigen(curved.operator, start=Start(near=plain.largest.vector)).products < plain.products
+    nothing = {name: torch.zeros_like(g) for name, g in curved.gradient.items()}
+    assert eigen(curved.operator, start=Start(near=nothing)).products == plain.products
 
 
 def test_an_eigenvalue_lies_within_its_error(curved, dense):

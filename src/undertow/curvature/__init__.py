@@ -3,7 +3,7 @@
 from undertow.curvature.curvature import Curvature, curvature
 from undertow.curvature.density import Density, density
 from undertow.curvature.edge import Edge
-from undertow.curvature.eigen import Eigen, Eigenpair, eigen
+from undertow.curvature.eigen import Eigen, Eigenpair, Start, eigen
 from undertow.curvature.trace import trace
 
-__all__ = ["Curvature", "Density", "Edge", "Eigen", "Eigenpair", "curvature", "density", "eigen", "trace"]
+__all__ = ["Curvature", "Density", "Edge", "Eigen", "Eigenpair", "Start", "curvature", "density", "eigen", "trace"]

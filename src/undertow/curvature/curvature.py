@@ -16,11 +16,12 @@ from torch.optim import Optimizer
 from undertow.curvature.density import Density, density
 from undertow.curvature.diagonal import traced
 from undertow.curvature.edge import Edge, limit
-from undertow.curvature.eigen import Eigen, Ends, eigen
+from undertow.curvature.eigen import Eigen, Ends, Start, eigen
 from undertow.curvature.preconditioned import preconditioned, scales
 from undertow.curvature.trace import Trace
 from undertow.engine.example import listed, loss_of, mean_over
 from undertow.linear import Operator, gauss_newton, hessian
+from undertow.linear.curved import Hessian
 
 __all__ = ["Curvature", "curvature"]
 
@@ -50,13 +51,27 @@ class Curvature:
         Raises:
             GraphError: Some operation has no second derivative.
         """
+        return self._hessian if self.of == "hessian" else gauss_newton(self.loss, self.outputs, self.model)
+
+    @cached_property
+    def _hessian(self) -> Hessian:
+        return hessian(self.loss, self.model)
+
+    @cached_property
+    def gradient(self) -> dict[str, Tensor]:
+        """Of the loss, by name; it leans to the eigenvectors of the largest eigenvalues."""
+        parameters = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        found: Sequence[Tensor | None]
         if self.of == "hessian":
-            return hessian(self.loss, self.model)
-        return gauss_newton(self.loss, self.outputs, self.model)
+            found = self._hessian.gradients
+        else:
+            found = torch.autograd.grad(self.loss, [*parameters.values()], retain_graph=True, allow_unused=True)
+        pairs = zip(parameters.items(), found, strict=True)
+        return {name: torch.zeros_like(p) if g is None else g.detach() for (name, p), g in pairs}
 
     def eigen(self, count: int = 1, ends: Ends = "largest") -> Eigen:
         """Its extreme eigenvalues with their vectors; see `undertow.curvature.eigen`."""
-        return eigen(self.operator, count, ends)
+        return eigen(self.operator, count, ends, start=Start(near=self.gradient if ends == "largest" else None))
 
     def trace(self, products: int = 48) -> Trace:
         """Its trace, whole and by parameter, exact where that costs no more than `products`.
@@ -82,8 +97,9 @@ class Curvature:
             CurvatureError: It is an optimizer whose scale or limit is not known, or that has made no step yet.
         """
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        felt = preconditioned(self.operator, scales(optimizer, parameters))
-        sharpest = eigen(felt).largest
+        factors = scales(optimizer, parameters)
+        near = {name: g * factor for (name, g), factor in zip(self.gradient.items(), factors, strict=True)}
+        sharpest = eigen(preconditioned(self.operator, factors), start=Start(near=near)).largest
         return Edge(sharpest.value, sharpest.error, limit(optimizer))
 
 
