@@ -10,7 +10,7 @@ from undertow.diagnose.table import DIAGNOSES
 
 CASES = load()
 SICK = {code: [c for c in CASES.values() if c.code == code and c.split == "build"] for code in DIAGNOSES}
-WITHOUT_GALLERY = {"UT204", "UT408", "UT703", "UT704", "UT802", "UT901"}
+WITHOUT_GALLERY = {"UT204", "UT408", "UT703", "UT704", "UT802"}
 HARD = {"lstm_long_gap", "state_detached_every_step"}
 HEALTHY = [c for c in CASES.values() if c.code is None and c.split == "build"][::4]
 

@@ -111,7 +111,7 @@ def hidden_mean_over_the_batch():
     return {"loss": loss.item()}
 
 
-@sick("UT702", split="build", note="a schedule that multiplies by 1.1 where 0.9 was meant")
+@sick("UT301", split="build", note="a schedule that multiplies by 1.1 where 0.9 was meant")
 def schedule_that_grows():
     return scheduled(1.1)
 

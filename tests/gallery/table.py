@@ -27,6 +27,7 @@ TOPICS = (
     "sick_made",
     "sick_never",
     "sick_spelled",
+    "sick_course",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

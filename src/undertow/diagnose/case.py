@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.finding import Outcome
-from undertow.diagnose.outcome import judge_outcome, main_losses, main_site
+from undertow.diagnose.outcome import ALREADY, judge_outcome, main_losses, main_site
 from undertow.engine.graph import Topology
 from undertow.store import Conditions, Losses, Parameter, Pass, Run, Updates
 
@@ -59,6 +59,16 @@ class Case:
         """
         return 1 - self.outcome.last / self.outcome.chance if self.outcome.chance > 0 else math.nan
 
+    @cached_property
+    def once_learned(self) -> bool:
+        """Whether the loss was well below chance for a twentieth of the run, wherever it is now."""
+        values, chance = self.losses(), self.outcome.chance
+        width = max(1, len(values) // 20)
+        if not chance > 0 or len(values) < 2 * width:
+            return False
+        means = np.convolve(np.nan_to_num(values, nan=np.inf), np.full(width, 1 / width), "valid")
+        return bool(means.min() < (1 - ALREADY) * chance)
+
     def harm(self, failed: float, unknown: float, learned: float, partly: float | None = None) -> float:
         """One of these, by the outcome: `partly` where something was learned, or is about to be, but not well."""
         coming = self.outcome.kind == "falling" and not self.failed
@@ -81,8 +91,14 @@ class Case:
 
     @cached_property
     def early(self) -> list[Pass]:
-        """Passes before the updates could do anything."""
-        return [p for p in self.passes if p.step == self.start]
+        """Passes before the updates could do anything: of an optimizer that makes its own within a step, the first."""
+        found = [p for p in self.passes if p.step == self.start]
+        return found[:1] if self.closure else found
+
+    @property
+    def closure(self) -> bool:
+        """Whether an optimizer asks for several passes a step, and moves the weights between them."""
+        return any("LBFGS" in optimizer.kind for optimizer in self.run.optimizers)
 
     @cached_property
     def late(self) -> list[Pass]:
@@ -144,14 +160,21 @@ class Case:
 
     def moved_within(self, steps: int) -> float:
         """The most that any weight matrix can have moved in the first steps, relative to its size; see `moved`."""
-        return _summed(self._largest_ratios, self.start, min(self.start + steps, self.outcome.steps))
+        return self._summed(self._largest_ratios, self.start, min(self.start + steps, self.outcome.steps))
 
     def moved(self, since: float) -> float:
         """The most that any weight matrix can have moved after this share of the run, relative to its size.
 
-        Update ratios between observed steps are interpolated, and added up as if all went the same way.
+        Update ratios between observed steps are interpolated, in proportion to the learning rate, and added up as if
+        all went the same way.
         """
-        return _summed(self._largest_ratios, int(since * self.outcome.steps), self.outcome.steps)
+        return self._summed(self._largest_ratios, int(since * self.outcome.steps), self.outcome.steps)
+
+    def moved_by(self, number: int) -> float:
+        """The most that one parameter can have moved in the whole run, relative to its size; see `moved`."""
+        seen = [(u.step, u.update[number] / u.weight[number]) for u in self.finite_updates if u.weight[number] > 0]
+        found = [(step, float(ratio)) for step, ratio in seen if math.isfinite(ratio)]
+        return self._summed(found, self.start, self.outcome.steps)
 
     @property
     def _largest_ratios(self) -> list[tuple[int, float]]:
@@ -162,10 +185,33 @@ class Case:
         """The most that the loss can have fallen after this share of the run, to first order.
 
         A step Δw changes the loss by ⟨gradient, Δw⟩, which is at most the product of their norms: the fall if
-        every step of every parameter had gone straight downhill. Between observed steps it is interpolated.
+        every step of every parameter had gone straight downhill. Between observed steps it is interpolated, in
+        proportion to the learning rate.
         """
         found = [(u.step, float(np.nansum(u.update * u.gradient))) for u in self.finite_updates]
-        return _summed(found, int(since * self.outcome.steps), self.outcome.steps)
+        return self._summed(found, int(since * self.outcome.steps), self.outcome.steps)
+
+    @cached_property
+    def pace(self) -> NDArray[np.float64]:
+        """The learning rate at each step, over its highest; of several groups, that of the one nearest to its own."""
+        steps = np.arange(self.outcome.steps)
+        highest = [(rate, float(rate.values.max())) for rate in self.run.rates]
+        paces = [rate.at(steps) / high for rate, high in highest if 0 < high < math.inf]
+        return np.max(paces, axis=0) if paces else np.ones(len(steps))
+
+    def _summed(self, found: list[tuple[int, float]], start: int, end: int) -> float:
+        """What was seen at some steps, added up over all from one to another; `nan` of nothing.
+
+        Between them it is interpolated, for each unit of the learning rate.
+        """
+        pace = self.pace
+        seen = [(step, value / pace[step]) for step, value in found if step < len(pace) and pace[step] > 0]
+        if not found:
+            return math.nan
+        if not seen:
+            return 0.0
+        steps, values = zip(*seen, strict=True)
+        return float((np.interp(np.arange(start, end), steps, values) * pace[start:end]).sum())
 
     def course(self) -> Losses | None:
         """The losses of the main site, with their steps."""
@@ -238,11 +284,3 @@ class Case:
         for event in self.run.events:
             if event.kind == kind:
                 yield {**event.facts, "step": event.step}
-
-
-def _summed(found: list[tuple[int, float]], start: int, end: int) -> float:
-    """What was seen at some steps, interpolated between them and added up from a step to another; `nan` of nothing."""
-    if not found:
-        return math.nan
-    steps, values = zip(*found, strict=True)
-    return float(np.interp(np.arange(start, end), steps, values).sum())

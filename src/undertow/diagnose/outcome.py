@@ -118,7 +118,8 @@ def jitter(values: NDArray[np.float64]) -> Any:
     The absolute difference of two normal numbers has a median of 0.954 standard deviations of one. Of several rows, one
     number each.
     """
-    steps = np.abs(np.diff(values))
+    with np.errstate(invalid="ignore"):
+        steps = np.abs(np.diff(values))
     return np.median(steps, axis=-1) / 0.954 if steps.size else math.nan
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.causes import CERTAIN, apart, decides
+from undertow.diagnose.causes import CERTAIN, STAGES, apart, decides
 from undertow.diagnose.checks import (
     attention,
     batches,
@@ -19,6 +19,7 @@ from undertow.diagnose.checks import (
     numerics,
     output,
     precision,
+    rates,
     settings,
     shapes,
     steps,
@@ -48,6 +49,7 @@ CHECKS = (
     numerics,
     output,
     precision,
+    rates,
     settings,
     shapes,
     steps,
@@ -63,6 +65,15 @@ CHECKS = (
 CHILDREN = 1.0
 """Seconds of processor time from which on child processes may have trained something."""
 
+OUTLIVED = 0.3
+"""The most harm of a state that the loss fell in spite of."""
+
+GROWING = frozenset({"UT102"})
+"""States of a network that a loss can fall in for a while before they undo it."""
+
+DATED = {"UT301", "UT801"}
+"""Codes whose evidence may say at which step it happened: of two that may each bring about the other, the first did."""
+
 ALARM = 0.5
 """A finding of at least this harm is an alarm; below, a remark."""
 
@@ -73,6 +84,7 @@ def review(run: Run) -> Review:
     if not run.meta.get("passes", len(run.passes)) and not run.steps:
         return _not_applicable(case)
     found = [finding for code in sorted(DIAGNOSES) for finding in DIAGNOSES[code](case)]
+    found = [replace(f, harm=min(f.harm, OUTLIVED)) if _outlived(f, case) else f for f in found]
     alarms = sorted((f for f in found if f.harm >= ALARM), key=_rank)
     remarks = [f for f in found if f.harm < ALARM]
     causes, explained = _causes(alarms)
@@ -93,6 +105,12 @@ def review(run: Run) -> Review:
         against=tuple(against(findings, case.outcome)),
         possible=decides(first.code, case.outcome.kind),
     )
+
+
+def _outlived(finding: Finding, case: Case) -> bool:
+    """Whether the network was in that state from the start and learned all the same: what undid it came later."""
+    at_start = finding.evidence.get("onset") == "start" and finding.code in STAGES["network"] - GROWING
+    return at_start and case.once_learned and case.failed
 
 
 def _rank(finding: Finding) -> tuple[bool, bool, float, str]:
@@ -116,6 +134,8 @@ def _explains(cause: Finding, effect: Finding) -> bool:
     if effect.evidence.get("onset") == "start" and (effect.code == "UT801" or cause.family == "updates"):
         return False
     mutual = cause.code in DIAGNOSES[effect.code].explains
+    if mutual and {cause.code, effect.code} <= DATED and "step" in cause.evidence and "step" in effect.evidence:
+        return bool(cause.evidence["step"] <= effect.evidence["step"])
     early = cause.evidence.get("onset") != "later"
     return early or (not mutual and effect.evidence.get("onset") != "start")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from undertow.observe.catalogue import Catalogue, Known
+from undertow.observe.rates import Rates
 from undertow.observe.updates import Columns, Moved
 from undertow.store import Event, Parameter, Probed
 from undertow.store.writer import Writer, facts_of
@@ -39,11 +40,12 @@ class Row:
 
 
 class Ledger:
-    """Holds observed passes and updates until they are written, with the graphs and parameters they refer to."""
+    """Holds observed passes, updates and rates until they are written, with the graphs and parameters they refer to."""
 
     def __init__(self, catalogue: Catalogue, writer: Writer):
         self._catalogue = catalogue
         self._writer = writer
+        self.rates = Rates()
         self._labels = 0
         self._told: set[str] = set()
         self._parameters: list[Parameter] = []
@@ -89,6 +91,8 @@ class Ledger:
             self._writer.observed(entry.step, entry.site, known.number, entry.loss, row.sizes, known.keys, facts)
         for step, columns in self._updates:
             self._writer.updates(step, columns)
+        self._writer.rates(self.rates.rows)
+        self.rates.rows.clear()
         self._rows.clear()
         self._updates.clear()
 

@@ -71,8 +71,7 @@ class Session:
         self._compiled = self._born = False
         self._sites: dict[str, int] = {}
         self._losses = Losses()
-        self._pace = Pace()
-        self._beyond = 0.0
+        self._pace, self._beyond = Pace(), 0.0
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
@@ -224,6 +223,7 @@ class Session:
         if leader is None or any(ref() is optimizer for ref in self._stepped):
             self._leader, leader = weakref.ref(optimizer), optimizer
         self._stepped.append(weakref.ref(optimizer))
+        self._ledger.rates.note(self.step, optimizer)
         if optimizer is leader:
             self._end_step()
 

@@ -25,6 +25,7 @@ __all__ = [
     "Parameter",
     "Pass",
     "Probed",
+    "Rate",
     "Site",
     "Target",
     "Updates",
@@ -48,6 +49,29 @@ class Losses:
     values: Floats
     seconds: Floats
     """Since the run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The learning rate of one group of an optimizer, one entry whenever it changed.
+
+    Attributes:
+        optimizer: Its number, in the order of their first steps.
+        part: Number of the group.
+        steps: Optimizer steps made before the first step at each rate.
+        values: The rates.
+    """
+
+    optimizer: int
+    part: int
+    steps: NDArray[np.int64]
+    values: Floats
+
+    def at(self, steps: NDArray[np.int64]) -> Floats:
+        """The rate in force at each of some steps; before the first one, that of the first."""
+        place = np.searchsorted(self.steps, steps, side="right") - 1
+        found: Floats = self.values[np.maximum(place, 0)]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

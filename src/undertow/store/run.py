@@ -28,6 +28,7 @@ from undertow.store.records import (
     OptimizerState,
     Parameter,
     Pass,
+    Rate,
     Site,
     Target,
     Updates,
@@ -100,6 +101,17 @@ class Run:
         for step, site, value, seconds in self._rows("SELECT step, site, value, seconds FROM losses ORDER BY rowid"):
             found.setdefault(site, []).append((step, float("nan") if value is None else float(value), seconds))
         return {site: _losses(rows) for site, rows in sorted(found.items())}
+
+    @cached_property
+    def rates(self) -> list[Rate]:
+        """The learning rate over the run, of each group of each optimizer."""
+        found: dict[tuple[int, int], list[tuple[int, float]]] = {}
+        for optimizer, part, step, value in self._rows("SELECT * FROM rates ORDER BY rowid"):
+            found.setdefault((optimizer, part), []).append((step, float(value)))
+        return [
+            Rate(*group, np.array([step for step, _ in rows], np.int64), np.array([rate for _, rate in rows]))
+            for group, rows in sorted(found.items())
+        ]
 
     @cached_property
     def passes(self) -> list[Pass]:

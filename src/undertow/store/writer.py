@@ -31,7 +31,7 @@ from undertow.store.records import (
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
 
 DATABASE = "run.db"
-FORMAT = 2
+FORMAT = 3
 
 
 class Writer:
@@ -75,6 +75,11 @@ class Writer:
         """Rows of step, site, value and seconds."""
         kept = [(step, site, _number(value), seconds) for step, site, value, seconds in rows]
         self._db.executemany("INSERT INTO losses VALUES (?, ?, ?, ?)", kept)
+
+    def rates(self, rows: Sequence[tuple[int, int, int, float]]) -> None:
+        """Rows of optimizer, group, step and rate."""
+        kept = [(optimizer, part, step, _number(rate)) for optimizer, part, step, rate in rows]
+        self._db.executemany("INSERT INTO rates VALUES (?, ?, ?, ?)", kept)
 
     def topology(self, number: int, topology: Topology) -> None:
         self._db.execute("INSERT OR REPLACE INTO topologies VALUES (?, ?)", (number, pack_topology(topology)))

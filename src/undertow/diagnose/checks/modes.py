@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.updates import oversized
+from undertow.diagnose.checks.rates import oversized
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import BatchNorm, Pass
 
@@ -154,7 +154,7 @@ def unscaled_accumulation(case: Case) -> Found:
     ## What to do
     `(loss / k).backward()`.
     """
-    if case.scale_free or case.rhythm < 2 or not any(_is_mean(p) for p in case.passes):
+    if case.scale_free or case.rhythm < 2 or case.closure or not any(_is_mean(p) for p in case.passes):
         return
     too_large = oversized(case)
     if too_large is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.head import below
-from undertow.diagnose.checks.updates import oversized
+from undertow.diagnose.checks.rates import oversized
 from undertow.diagnose.course import bottomless
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass

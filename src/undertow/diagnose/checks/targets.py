@@ -9,7 +9,7 @@ import numpy as np
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.head import VIEWS, below, names_in
-from undertow.diagnose.checks.updates import JUMPED, oversized
+from undertow.diagnose.checks.rates import JUMPED, oversized
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass, Target
 

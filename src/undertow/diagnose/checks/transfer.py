@@ -68,7 +68,7 @@ def learned_weights_overwritten(case: Case) -> Found:
         "first": first,
         "peak": peak,
         "onset": "start",
-        "harm": 0.6 if case.outcome.last > first else 0.3,
+        "harm": 0.6 if case.failed or case.outcome.last > first else 0.3,
     }
 
 

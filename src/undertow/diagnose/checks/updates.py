@@ -1,8 +1,7 @@
-"""Faults of the updates: too large, too small, piled up, or not made at all."""
+"""Faults of the updates: piled up, or not made at all."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,151 +13,9 @@ from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Parameter, Pass
 
-__all__ = ["JUMPED", "oversized", "reached"]
-
-TOO_LARGE = 0.1
-"""Share of its own size by which a typical weight matrix moves in one step; about 1e-3 is usual."""
-
-STANDING = 0.1
-"""Share of its first value by which the loss could have fallen at the very most, and share of its own size
-by which the most moved weight matrix can have moved."""
-
-FIRST_STEPS = 10
-
-JUMPED = 5.0
-"""Times its first value that a loss rises to where the first steps undid what was there."""
+__all__ = ["reached"]
 
 WIDE = ("float32", "float64")
-
-
-@diagnosis(
-    "UT301",
-    "learning-rate-too-high",
-    message="in its first steps the optimizer moved a typical weight matrix by {extent} its own size at once "
-    "(about 0.1 % is usual){jump}",
-    advice="Divide the learning rate by {factor:.0f} (it is {rate:g}), or warm up to it.",
-    source="update ratio: Karpathy, CS231n notes; stability limit: Cohen et al. 2021, arXiv:2103.00065",
-)
-def learning_rate_too_high(case: Case) -> Found:
-    """Steps so large that they leave the region where the gradient means anything.
-
-    ## What it means
-    A step follows the gradient at one point. Where it moves the weights by a large part of their own size, the
-    loss after it has little to do with the slope before it: it jumps, oscillates, or lands on a plateau where
-    units are dead. What counts is what the optimizer really did, not the number in its settings.
-
-    ## When it is harmless
-    In the first steps from a tiny or zero initialisation. Where the loss falls, this is a remark.
-
-    ## What to do
-    Lower the rate, warm up, or clip the gradient.
-    """
-    facts = oversized(case)
-    if facts is None:
-        return
-    jumped, peak, late = facts["loss_jump"], facts["ratio"], facts["late_ratio"]
-    damaged = jumped >= 2 or late >= TOO_LARGE / 2 or case.outcome.last > case.outcome.first or _grown(case) >= 3
-    yield facts | {
-        "extent": f"{peak:.0%} of" if peak < 10 else f"{peak:.3g} times",
-        "jump": ""
-        if jumped < 2
-        else f", and the loss rose {jumped:.3g}-fold"
-        if jumped < math.inf
-        else ", and the loss left the numbers",
-        "factor": 10.0 ** max(1, math.ceil(math.log10(peak / 0.01))),
-        "harm": case.harm(0.9, 0.4, 0.1, 0.6 if jumped >= JUMPED else 0.1) if damaged else case.harm(0.4, 0.3, 0.1),
-    }
-
-
-def oversized(case: Case) -> dict[str, float] | None:
-    """How much too large the steps were, or `None` where they were not."""
-    ratios = case.typical_ratios()
-    losses = case.losses()
-    early = [ratio for step, ratio in ratios if step < case.start + FIRST_STEPS]
-    if not early or not len(losses) or not math.isfinite(losses[0]):
-        return None
-    jumped, peak = _jump(losses), max(ratio for _, ratio in ratios)
-    if not (max(early) >= TOO_LARGE or (jumped >= 2 and peak >= TOO_LARGE / 5)):
-        return None
-    rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
-    return {
-        "ratio": peak,
-        "late_ratio": ratios[-1][1],
-        "rate": rate,
-        "loss_jump": jumped,
-        "weights_grown": _grown(case),
-    }
-
-
-def _jump(losses: NDArray[np.float64]) -> float:
-    """How many times its first value the loss reached in the first steps; infinite if it left the numbers."""
-    first, after = abs(losses[0]), losses[1 : 2 * FIRST_STEPS]
-    if not len(after) or first == 0:
-        return 1.0
-    return math.inf if not np.isfinite(after).all() else float(max(after.max() / first, 1.0))
-
-
-def _grown(case: Case) -> float:
-    """How many times its first norm a typical weight matrix reached."""
-    norms = [u.weight[case.weights] for u in case.finite_updates]
-    if len(norms) < 2:
-        return 1.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        grown = norms[-1] / norms[0]
-    return float(np.median(grown[np.isfinite(grown)])) if np.isfinite(grown).any() else 1.0
-
-
-@diagnosis(
-    "UT302",
-    "learning-rate-too-low",
-    message="had every one of {since} gone straight downhill, the loss could have fallen by no more than {share:.2%}",
-    advice="{remedy}",
-    source="Cauchy-Schwarz inequality on the first-order change of the loss",
-)
-def learning_rate_too_low(case: Case) -> Found:
-    """Steps so small that the network stays what it was made.
-
-    ## What it means
-    A step changes the loss by at most the norm of the update times the norm of the gradient. This bound is
-    added up over all steps and parameters, as the optimizer really made them: if even that is a small part of
-    the loss, the network cannot have learned, whatever its gradients say.
-
-    ## When it is harmless
-    In fine-tuning, where little has to move and the loss is low from the start: then it is not reported.
-
-    ## What to do
-    Raise the rate; look for the range where the loss falls fastest.
-    """
-    outcome = case.outcome
-    if case.learned or outcome.kind == "non-finite" or outcome.steps < 20 or not outcome.first > 0:
-        return
-    rates = [float(np.nanmax(u.rate)) for u in case.finite_updates if np.isfinite(u.rate).any()]
-    gradients = [float(np.nanmax(u.gradient)) for u in case.finite_updates if np.isfinite(u.gradient).any()]
-    if len(rates) < 2 or not gradients or max(gradients) == 0:
-        return
-    decayed = rates[-1] < rates[0] / 100
-    whole, lately = case.promised(0.0) / outcome.first, case.promised(1 / 3) / outcome.first
-    still = max(whole, case.moved(0.0)) < STANDING
-    if not (still or (decayed and lately < STANDING / 4)):
-        return
-    decayed = decayed and not still
-    share = lately if decayed else whole
-    yield {
-        "share": share,
-        "moved": case.moved(1 / 3 if decayed else 0.0),
-        "since": f"the last two thirds of {outcome.steps} steps" if decayed else f"all {outcome.steps} steps",
-        "rate": rates[0],
-        "last_rate": rates[-1],
-        "remedy": f"The learning rate fell from {rates[0]:g} to {rates[-1]:.1g} too soon: stretch its schedule."
-        if decayed
-        else f"Raise the learning rate (it is {rates[0]:g}) at least {_fold(share):.0f}-fold.",
-        "harm": case.harm(0.9, 0.3, 0.0),
-    }
-
-
-def _fold(share: float) -> float:
-    """The power of ten that would bring a share to 1."""
-    return float(10.0 ** math.ceil(-math.log10(max(share, 1e-12))))
 
 
 @diagnosis(
