@@ -16,6 +16,7 @@ MISREAD_ONCE = {
     "lower_bound_minimised": "UT409",
     "numbers_compared_with_strings": "UT504",
     "only_one_of_two_zeroed": "UT303",
+    "views_only_pulled_together": "UT205",
 }
 
 
@@ -51,6 +52,5 @@ def test_copies_in_full_precision_stand_for_the_parameters(tmp_path):
     assert "UT304" not in {f.code for f in [*review.findings, *review.remarks]}
 
 
-@pytest.mark.parametrize("name", ["similarity_as_a_loss", "views_only_pulled_together"])
-def test_does_not_see_a_loss_that_falls_for_nothing(name, tmp_path):
-    assert observed(CASES[name], tmp_path / "run", every=25).verdict == "healthy"
+def test_does_not_see_a_loss_that_falls_for_nothing(tmp_path):
+    assert observed(CASES["similarity_as_a_loss"], tmp_path / "run", every=25).verdict == "healthy"

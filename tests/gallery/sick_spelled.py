@@ -213,3 +213,37 @@ def deviation_over_the_batch_beside():
         return last(torch.cat([own, own.std(0, keepdim=True).expand(len(rows), -1)], 1))
 
     return fit(net, x, y, opt, F.cross_entropy)
+
+
+def views(rows):
+    return rows + 0.3 * torch.randn_like(rows), rows + 0.3 * torch.randn_like(rows)
+
+
+@sick("UT205", split="build", note="two views of each image are made similar, and nothing tells images apart")
+def similar_views_alone():
+    torch.manual_seed(310)
+    x, _ = digits()
+    net = network(64, 64, 16)
+    opt = torch.optim.AdamW(net.parameters(), lr=2e-3)
+    for _ in range(300):
+        one, other = views(x[torch.randint(len(x), (64,))])
+        loss = 1 - F.cosine_similarity(net(one), net(other)).mean()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    return {"loss": loss.item()}
+
+
+@healthy(split="build", odd="two views of each image are made similar, while each feature must vary over the batch")
+def similar_views_that_must_vary():
+    torch.manual_seed(310)
+    x, _ = digits()
+    net = network(64, 64, 16)
+    opt = torch.optim.AdamW(net.parameters(), lr=2e-3)
+    for _ in range(300):
+        one, other = (net(view) for view in views(x[torch.randint(len(x), (64,))]))
+        loss = F.mse_loss(one, other) + F.relu(1 - one.std(0)).mean() + F.relu(1 - other.std(0)).mean()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    return {"loss": loss.item()}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.checks.together import pulled_together
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Activation, Pass
 
@@ -165,10 +166,9 @@ ALIKE = 1e-3
 @diagnosis(
     "UT205",
     "collapsed-representation",
-    message="the outputs of {where} differ by {varied:.1e} of their size from one example to the next{before}: "
-    "behind it all examples look the same",
+    message="{how}",
     advice="Make the initial weights larger or the biases smaller, add skip connections or normalisation, "
-    "and look at what the inputs have in common.",
+    "and look at what the inputs have in common; where a loss only pulls together, add what pushes apart.",
     source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, Deep Information Propagation, arXiv:1611.01232",
 )
 def collapsed_representation(case: Case) -> Found:
@@ -178,7 +178,8 @@ def collapsed_representation(case: Case) -> Found:
     Each layer can bring examples nearer to each other. Where what is common to them outweighs what differs a
     thousand times, the layers behind it learn the common part alone. Named is the first layer where it is so.
 
-    A mean over the batch that is handed to each example does the same at once; that is read off the graph.
+    A mean over the batch that is handed to each example does the same at once; and a loss that only asks two outputs
+    of the same weights to agree is least where all are one point. Both are read off the graph.
 
     ## When it is harmless
     Where the loss falls: it is not reported then.
@@ -189,10 +190,19 @@ def collapsed_representation(case: Case) -> Found:
     if pooled := next(filter(None, (_pooled(p) for p in case.passes if p.inputs)), None):
         observed, index = pooled
         yield case.place(observed, index) | {
-            "varied": 0.0,
-            "before": " (it is taken over the batch, and handed to each of them)",
+            "how": f"the outputs of {case.module_of(observed, index) or 'the model'} are taken over the batch, and "
+            "handed to each of its examples: behind it all examples look the same",
             "onset": "start",
             "harm": case.harm(0.9, 0.8, 0.3),
+        }
+        return
+    together = {pulled_together(p) for p in case.passes} if len(case.run.optimizers) == 1 else {None}
+    if None not in together and len(case.run.sites) == 1 and case.passes:
+        yield case.place(case.passes[-1], max(i for i in together if i is not None)) | {
+            "how": "the loss only asks two outputs of the same weights to agree: its least value is had by answering "
+            "the same whatever is shown, and nothing keeps the network from it",
+            "onset": "start",
+            "harm": 0.75,
         }
         return
     for onset, passes in _onsets(case):
@@ -202,9 +212,12 @@ def collapsed_representation(case: Case) -> Found:
             continue
         observed, activation = max(collapsed, key=lambda item: item[1].operation)
         earlier = [a.varied for _, a in layers if a.operation > activation.operation]
+        before = f", and {earlier[-1]:.1e} one layer before" if earlier else ""
         yield case.place(observed, activation.operation) | {
             "varied": activation.varied,
-            "before": f", and {earlier[-1]:.1e} one layer before" if earlier else "",
+            "how": f"the outputs of {case.module_of(observed, activation.operation) or 'the model'} differ by "
+            f"{activation.varied:.1e} of their size from one example to the next{before}: "
+            "behind it all examples look the same",
             "onset": onset,
             "harm": 0.75,
         }
