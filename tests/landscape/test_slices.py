@@ -209,9 +209,10 @@ def test_an_interrupted_slice_is_gone_on_with_and_no_other_one(tmp_path):
     assert undertow.landscape(model, breaks, batch, grid=GRID, how=Evaluation(work=Work(file=file))).way.stacked == 1
     assert len(calls) - before == 25 - 13
     for changed in (
-        lambda: undertow.landscape(mlp(1), cross_entropy, batch, grid=GRID, how=how),
-        lambda: undertow.landscape(model, cross_entropy, points(seed=2), grid=GRID, how=how),
-        lambda: undertow.landscape(model, cross_entropy, batch, grid=Grid(-2, 1, 5), how=how),
+        lambda: undertow.landscape(mlp(1), breaks, batch, grid=GRID, how=how),
+        lambda: undertow.landscape(model, breaks, points(seed=2), grid=GRID, how=how),
+        lambda: undertow.landscape(model, breaks, batch, grid=Grid(-2, 1, 5), how=how),
+        lambda: undertow.landscape(model, cross_entropy, batch, grid=GRID, how=how),
     ):
         with pytest.raises(LandscapeError, match="another slice"):
             changed()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Interpolation", "interpolated", "points_of"]
+__all__ = ["Interpolation", "interpolated", "points_of", "sampled"]
 
 Floats = NDArray[np.float64]
 
@@ -38,37 +38,59 @@ class Interpolation:
 Measure = Callable[[Floats], Floats]
 
 
-def interpolated(measure: Measure, axes: tuple[Floats, ...], tolerance: float) -> tuple[Floats, Interpolation | None]:
-    """The loss on a grid, to a relative tolerance at the points held out, or measured throughout where that fails.
+def interpolated(measure: Measure, axes: tuple[Floats, ...], tolerance: float) -> tuple[Floats, Interpolation] | None:
+    """The loss on a grid, to a relative tolerance at the points held out; None where that would not pay.
 
     The degree is doubled until the tolerance is kept. Networks with smooth activations are analytic along a slice, so
-    the error falls geometrically (Trefethen 2013, Approximation Theory and Approximation Practice, chapter 8); kinks
-    of rectifiers make it fall slowly, and the grid is measured instead when more than half of its points would be.
+    the error falls geometrically (Trefethen 2013, Approximation Theory and Approximation Practice, chapter 8): when the
+    degree doubles, by the square of what it last fell by. Kinks of rectifiers make it fall slowly. As soon as the next
+    degree would not do even if it fell geometrically, or would take more than half of the points, this ends.
     """
     grid = points_of(axes)
     chosen = np.random.default_rng(0).choice(len(grid), min(HELD_OUT, len(grid)), replace=False)
     known: dict[tuple[float, ...], float] = {}
-    if _affordable(ORDERS[0], axes, chosen):
-        held = measure(grid[chosen])
+    before, expected = float("inf"), 0.0
     for order in ORDERS:
-        if not _affordable(order, axes, chosen):
+        if not _affordable(order, axes, chosen) or expected > tolerance:
             break
+        if order == ORDERS[0]:
+            held = measure(grid[chosen])
         nodes = tuple(_nodes(axis, order) for axis in axes)
-        wanted = points_of(nodes)
-        new = np.array([point for point in wanted if tuple(point) not in known])
+        new = np.array([point for point in points_of(nodes) if tuple(point) not in known])
         known |= dict(zip(map(tuple, new), measure(new).tolist(), strict=True))
-        values = np.array([known[tuple(point)] for point in wanted]).reshape([order + 1] * len(axes))
-        found = _polynomial(values, nodes, axes)
-        error = float(np.max(np.abs(found.reshape(-1)[chosen] / held - 1)))
+        found = _through(known, nodes, axes)
+        error = _off(found, chosen, held)
         if error <= tolerance:
             found.reshape(-1)[chosen] = held
             return found, Interpolation(order, len(known) + len(chosen), error)
-    return measure(grid).reshape([len(axis) for axis in axes]), None
+        if order == ORDERS[0]:
+            before = _off(_through(known, tuple(_nodes(axis, order // 2) for axis in axes), axes), chosen, held)
+        expected, before = error * (error / before) ** 2, error
+    return None
+
+
+def _through(known: Mapping[tuple[float, ...], float], nodes: tuple[Floats, ...], axes: tuple[Floats, ...]) -> Floats:
+    """The polynomial through known values at nodes, on a grid."""
+    values = np.array([known[tuple(point)] for point in points_of(nodes)])
+    return _polynomial(values.reshape([len(some) for some in nodes]), nodes, axes)
+
+
+def _off(found: Floats, chosen: NDArray[np.int64], held: Floats) -> float:
+    """The greatest relative error at the points held out; infinite where that is not a number."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.nan_to_num(np.abs(found.reshape(-1)[chosen] / held - 1), nan=np.inf).max())
 
 
 def points_of(axes: tuple[Floats, ...]) -> Floats:
     """All points of a grid, one a row, the last axis fastest."""
     return np.stack([axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")], 1)
+
+
+def sampled(axes: tuple[Floats, ...]) -> Floats:
+    """Points of a grid, about as many as an interpolation takes."""
+    grid = points_of(axes)
+    most: int = (ORDERS[1] + 1) ** len(axes)
+    return grid[:: -(-len(grid) // most)]
 
 
 def _affordable(order: int, axes: tuple[Floats, ...], chosen: NDArray[np.int64]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from undertow.errors import LandscapeError
 from undertow.landscape.directions import gradient, random, sharpest, weights
 from undertow.landscape.evaluate import Way, fastest
-from undertow.landscape.interpolate import Interpolation, interpolated, points_of
+from undertow.landscape.interpolate import Interpolation, interpolated, points_of, sampled
 from undertow.landscape.measure import Work, measured
 from undertow.landscape.normalise import Normalisation, normalised
 from undertow.landscape.plane import Plane
@@ -126,13 +126,20 @@ def _measured(
     problem: Problem, plane: Plane, axes: tuple[Floats, ...], how: Evaluation
 ) -> tuple[Floats, Way, Interpolation | None]:
     """The losses on a grid, the way they were measured, and how interpolated."""
-    if how.tolerance is None:
-        losses, way = measured(problem, plane, points_of(axes), how.work)
-        return losses.reshape([len(axis) for axis in axes]), way, None
-    way = Way(how.work.stacked) if how.work.stacked is not None else fastest(problem, plane, points_of(axes))
-    work = replace(how.work, stacked=way.stacked)
-    losses, smooth = interpolated(lambda some: measured(problem, plane, some, work)[0], axes, how.tolerance)
-    return losses, way, smooth
+    smooth = None if how.tolerance is None else _interpolated(problem, plane, axes, how.tolerance, how.work)
+    if smooth is not None:
+        return smooth
+    losses, way = measured(problem, plane, points_of(axes), how.work)
+    return losses.reshape([len(axis) for axis in axes]), way, None
+
+
+def _interpolated(
+    problem: Problem, plane: Plane, axes: tuple[Floats, ...], tolerance: float, work: Work
+) -> tuple[Floats, Way, Interpolation] | None:
+    with same_chance():
+        way = Way(work.stacked) if work.stacked is not None else fastest(problem, plane, sampled(axes))
+    found = interpolated(lambda some: measured(problem, plane, some, work, way)[0], axes, tolerance)
+    return None if found is None else (found[0], way, found[1])
 
 
 def _directions(problem: Problem, asked: Sequence[Direction], how: Evaluation) -> list[Mapping[str, Tensor]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from undertow.errors import LandscapeError
 from undertow.landscape.directions import difference
@@ -45,16 +45,35 @@ class Plane:
                 point[name] = point[name] + coordinates[number].to(part.dtype) * part
         return point
 
-    def writer(self, model: nn.Module) -> Callable[[Sequence[float]], None]:
-        """What writes the weights at a point into a model."""
-        named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        tensors, values = [named[name] for name in self.centre], [*self.centre.values()]
-        moved = [([named[name] for name in direction], [*direction.values()]) for direction in self.directions]
+    def writer(self, tensors: Mapping[str, Tensor]) -> Callable[[Sequence[float]], None]:
+        """What writes the weights at a point into tensors of these names.
+
+        What the last coordinate does not change is kept from one point to the next.
+        """
+        moved = [[name for name, part in direction.items() if bool(part.any())] for direction in self.directions]
+        along = [(name, tensors[name], self.directions[-1][name]) for name in moved[-1]]
+        names = dict.fromkeys(name for some in moved for name in some)
+        row: dict[str, Tensor] = {name: self.centre[name].clone() for name in names}
+        rest = [name for name in row if name not in moved[-1]]
+        at: list[Sequence[float]] = [()]
+        for name, tensor in self.centre.items():
+            tensors[name].copy_(tensor)
+
+        def begin(coordinates: Sequence[float]) -> None:
+            for name, tensor in row.items():
+                tensor.copy_(self.centre[name])
+            for coordinate, some, direction in zip(coordinates, moved, self.directions, strict=False):
+                for name in some:
+                    row[name].add_(direction[name], alpha=coordinate)
+            for name in rest:
+                tensors[name].copy_(row[name])
 
         def write(coordinates: Sequence[float]) -> None:
-            torch._foreach_copy_(tensors, values)
-            for coordinate, (some, parts) in zip(coordinates, moved, strict=True):
-                torch._foreach_add_(some, parts, alpha=coordinate)
+            if at[0] != coordinates[:-1] and len(coordinates) > 1:
+                at[0] = coordinates[:-1]
+                begin(at[0])
+            for name, tensor, part in along:
+                torch.add(row[name], part, alpha=coordinates[-1], out=tensor)
 
         return write
 

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from undertow.engine.example import called, described, is_one_number, listed, mean_over, tensors
 from undertow.errors import LandscapeError
+from undertow.landscape.identity import identity
 
 __all__ = ["Problem", "Statistics"]
 
@@ -83,8 +84,8 @@ class Problem:
             module.eval()
 
     def digest(self) -> str:
-        """A fingerprint of the data, the buffers and what is done with statistics; not of the loss function."""
-        told = hashlib.sha256(self.statistics.encode())
+        """A fingerprint of the data, the buffers, the loss function and what is done with statistics."""
+        told = hashlib.sha256(f"{self.statistics} {identity(self.loss_fn)}".encode())
         for tensor in (*tensors(self.batches), *self.model.buffers()):
             told.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         return told.hexdigest()

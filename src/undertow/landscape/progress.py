@@ -48,7 +48,7 @@ class Progress:
             raise LandscapeError(f"{file} holds no slice\n  Name another file, or delete it.") from error
         if of != key:
             raise LandscapeError(
-                f"{file} holds another slice: other weights, directions, points or statistics\n"
+                f"{file} holds another slice: other weights, directions, points, data, statistics or loss function\n"
                 "  Going on with it would mix two surfaces. Name another file, or delete it."
             )
         return cls(losses, done, key, file)
