@@ -44,6 +44,7 @@ LABELS = {
     "outputs": "outputs",
     "parameters": "parameters concerned",
     "passes": "backward passes",
+    "peak": "highest loss after the first steps",
     "phase": "born in the",
     "producer": "what the loss was given",
     "pull": "weight decay over gradient",
