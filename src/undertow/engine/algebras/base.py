@@ -63,7 +63,7 @@ class Algebra(abc.ABC, Generic[C]):
 
     def _pulled(self, jacobian: LinearMap, slot: int, cotangent: C, begun: dict[tuple[int, int], C | None]) -> C:
         """What is pulled back; with what other maps begin with as well pulled once for all of them."""
-        if not isinstance(jacobian, Compose) or (key := (slot, id(jacobian.outer))) not in begun:
+        if type(jacobian) is not Compose or (key := (slot, id(jacobian.outer))) not in begun:
             return self.pull(jacobian, cotangent)
         if (between := begun[key]) is None:
             between = begun[key] = self.pull(jacobian.outer, cotangent)
@@ -99,7 +99,7 @@ def _beginnings(local: Local) -> dict[tuple[int, int], Any]:
         (slot, id(jacobian.outer))
         for maps in local
         for slot, jacobian in enumerate(maps if isinstance(maps, tuple) else (maps,))
-        if isinstance(jacobian, Compose)
+        if type(jacobian) is Compose
     ]
     return {key: None for key, count in Counter(met).items() if count > 1} if met else {}
 

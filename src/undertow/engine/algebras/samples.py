@@ -87,8 +87,8 @@ class Samples(Algebra[Share]):
         self, node: Any, rule: Rule, cotangents: Sequence[Share | None], wanted: Sequence[bool]
     ) -> Sequence[Share | None] | None:
         """By PyTorch's fused product where it keeps examples at their places, and by maps to the other inputs."""
-        keeps, batch = KEEPS.get(rule), _common(cotangents)
-        if keeps is None or batch is None:
+        keeps = KEEPS.get(rule)
+        if keeps is None or (batch := _common(cotangents)) is None:
             return None
         dims = keeps(node, batch.dim)
         apart = len(dims)

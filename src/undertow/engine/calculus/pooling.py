@@ -16,14 +16,19 @@ from undertow.engine.maps import AdaptiveAveragePool, AveragePool, LinearMap, Re
 __all__: list[str] = []
 
 
+def _planes(node: Any, dim: int) -> tuple[int, ...]:
+    """Each plane by itself."""
+    return (dim,) * (dim < len(output_shape(node)) - 2)
+
+
 @derivative("MaxPool2DWithIndicesBackward0")
-@pulled_by(kernels.convolutions.max_pool2d)
+@pulled_by(kernels.convolutions.max_pool2d, _planes)
 def max_pool2d(node: Any) -> Local:
     return (_picked(node, 2),)
 
 
 @derivative("AdaptiveMaxPool2DBackward0")
-@pulled_by(kernels.convolutions.adaptive_max_pool2d)
+@pulled_by(kernels.convolutions.adaptive_max_pool2d, _planes)
 def adaptive_max_pool2d(node: Any) -> Local:
     return (_picked(node, 2),)
 
