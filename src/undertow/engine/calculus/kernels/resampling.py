@@ -1,4 +1,4 @@
-"""Through resampling, every dimension at once."""
+"""Through resampling, every dimension at once, and through sampling at points."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from undertow.engine.calculus.kernels.kernel import Cotangents, Kernel, Products, Wanted
 
-__all__ = ["resampled"]
+__all__ = ["grid_sample", "resampled"]
 
 
 def resampled(operation: str, scales: tuple[str, ...], *, aligned: bool) -> Kernel:
@@ -22,3 +22,17 @@ def resampled(operation: str, scales: tuple[str, ...], *, aligned: bool) -> Kern
         return (backward(cotangents[0], cotangents[0].shape[-len(scales) :], source, *corners, *factors),)
 
     return kernel
+
+
+grid_sampler_2d_backward: Any = torch.ops.aten.grid_sampler_2d_backward.default
+grid_sampler_3d_backward: Any = torch.ops.aten.grid_sampler_3d_backward.default
+
+
+def grid_sample(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products | None:
+    x, mode = node._saved_input, node._saved_interpolation_mode
+    if mode > 1:
+        return None  # cubic, which the rule leaves to be borrowed
+    backward = grid_sampler_2d_backward if x.ndim == 4 else grid_sampler_3d_backward
+    rest = node._saved_grid, mode, node._saved_padding_mode, node._saved_align_corners
+    answer: Products = backward(cotangents[0], x, *rest, wanted)
+    return answer
