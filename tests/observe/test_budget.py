@@ -50,7 +50,7 @@ def test_a_short_run_is_looked_at_whenever_it_has_doubled_though_samples_are_dea
 
 
 def test_what_is_dear_is_not_looked_at_for_the_floor_either() -> None:
-    assert simulate(Sampler(), 400, 0.0003, 1.0)[1] == [0, 1]
+    assert simulate(Sampler(), 400, 0.0003, 1.0)[1] == [0, 1, 2]
 
 
 def test_samples_go_on_where_what_runs_at_every_step_uses_up_the_budget() -> None:

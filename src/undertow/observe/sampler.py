@@ -68,7 +68,8 @@ class Sampler:
         between = max(0.0, spent - self._first - self._samples)
         expected = self._samples + self._dearest + min(between, (1 - OWN) * earned)
         if expected > math.hypot(CREDIT, earned):
-            return step >= 2 * self._last and expected <= math.hypot(FLOOR, earned)
+            foreseen = expected if self._samples else 0.0  # the second may have cost what it costs once
+            return step >= 2 * self._last and foreseen <= math.hypot(FLOOR, earned)
         apart = DENSEST if expected <= earned else ON_CREDIT
         return self._urgent > 0 or step - self._last >= max(1, int(step * apart))
 
