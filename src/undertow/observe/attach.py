@@ -143,6 +143,7 @@ def compiler_in_use() -> bool:
     # Going through all objects there are takes long, and mostly no compiler's backend was ever asked for.
     if dynamo is None or not any(getattr(dynamo, "cached_backends", {0: True}).values()):
         return False
+    gc.collect()  # one that nothing refers to any more compiles nothing
     return any(type(thing) is dynamo.OptimizeContext for thing in gc.get_objects())
 
 

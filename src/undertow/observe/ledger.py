@@ -8,6 +8,7 @@ from typing import Any
 
 from undertow.observe.catalogue import Catalogue, Known
 from undertow.observe.rates import Rates
+from undertow.observe.rows import Rows
 from undertow.observe.updates import Columns, Moved
 from undertow.store import Event, Parameter, Probed
 from undertow.store.writer import Writer, facts_of
@@ -40,12 +41,18 @@ class Row:
 
 
 class Ledger:
-    """Holds observed passes, updates and rates until they are written, with the graphs and parameters they refer to."""
+    """Holds observed passes, updates and rates until they are written, with the graphs and parameters they refer to.
+
+    Attributes:
+        rates: The learning rates so far.
+        rows: Where entries of parameters and gradients are held.
+    """
 
     def __init__(self, catalogue: Catalogue, writer: Writer):
+        self.rates = Rates()
+        self.rows = Rows()
         self._catalogue = catalogue
         self._writer = writer
-        self.rates = Rates()
         self._labels = 0
         self._told: set[str] = set()
         self._parameters: list[Parameter] = []

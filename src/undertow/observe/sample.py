@@ -181,7 +181,7 @@ class Sample:
         moving = self._held_before.get(key)
         if moving is None:
             refuse_sharded(parameters)
-            moving = Moving(parameters, [*map(self._catalogue.roster.number_of, parameters)])
+            moving = Moving(parameters, [*map(self._catalogue.roster.number_of, parameters)], self._ledger.rows)
         self.held[key] = moving
         return moving
 

@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Size, Tensor
 
-__all__ = ["ENTRIES", "Floats", "Subsample", "entries", "flat", "subsample_of"]
+from undertow.observe.rows import Rows
+
+__all__ = ["ENTRIES", "Floats", "Subsample", "entries", "flat", "kept", "subsample_of"]
 
 Floats = NDArray[Any]
 
-KEPT = frozenset({torch.float32, torch.float64})
+HOSTED: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 """What stays as it is on the host; anything else becomes float64."""
 
 ENTRIES = 1024
@@ -92,6 +94,16 @@ def _stride(count: int, columns: int) -> int:
     return stride
 
 
+def kept(parts: Sequence[Tensor], rows: Rows) -> Floats:
+    """All parts end to end, on the host, in a row that can be held."""
+    dtype = HOSTED.get(parts[0].dtype)
+    if dtype is not None and all(part.is_cpu and part.dtype is parts[0].dtype for part in parts):
+        row = rows.take(sum([part.numel() for part in parts]), dtype)
+        torch.cat([*parts], out=torch.from_numpy(row))
+        return row
+    return rows.held(flat(parts))
+
+
 def flat(parts: Sequence[Tensor]) -> Floats:
     """All parts end to end, on the host; one transfer a device and dtype."""
     if parts and all(part.is_cpu for part in parts):
@@ -111,5 +123,5 @@ def flat(parts: Sequence[Tensor]) -> Floats:
 
 def _on_host(parts: Sequence[Tensor]) -> Floats:
     joined = torch.cat([*parts])
-    numbers: Floats = joined.to("cpu", joined.dtype if joined.dtype in KEPT else torch.float64).numpy()
+    numbers: Floats = joined.to("cpu", joined.dtype if joined.dtype in HOSTED else torch.float64).numpy()
     return numbers

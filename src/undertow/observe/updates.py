@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
-from undertow.observe.subsample import Floats, Subsample, entries, flat, subsample_of
+from undertow.observe.rows import Rows
+from undertow.observe.subsample import Floats, Subsample, entries, flat, kept, subsample_of
 from undertow.store.records import UPDATE_COLUMNS
 
 __all__ = ["Columns", "InForce", "Moved", "Moving", "UpdateProbe", "carried", "moved_by"]
@@ -29,12 +30,14 @@ class Moving:
     Attributes:
         parameters: None of them is empty.
         numbers: Their numbers.
+        rows: Where these are held.
         seen: Which entries.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], numbers: Sequence[int]):
+    def __init__(self, parameters: Sequence[Tensor], numbers: Sequence[int], rows: Rows):
         self.parameters = parameters
         self.numbers = numbers
+        self.rows = rows
         self.seen = subsample_of(tuple([parameter.shape for parameter in parameters]))
         self._places: list[int] = []
         self._views: list[Tensor] = []
@@ -46,11 +49,14 @@ class Moving:
             self._views = self.seen.views([parameter.detach() for parameter in self.parameters])
             # A view that is a copy has to be made anew each time.
             self._places = places if places == [view.data_ptr() for view in self._views] else []
-        return flat(self._views)
+        return kept(self._views, self.rows)
 
     def gradients(self) -> Floats:
         """The same entries of `.grad`, `nan` for parameters that have none or a sparse one."""
-        return _gradients(self.parameters, self.seen)
+        grads = _dense(self.parameters)
+        if len(grads) == len(self.parameters):
+            return kept(self.seen.views(grads), self.rows)
+        return self.rows.held(_gradients(self.parameters, self.seen))
 
 
 class UpdateProbe:
@@ -70,11 +76,18 @@ class UpdateProbe:
 
     def meet_gradients(self) -> None:
         """Take the gradients as they are now: those of a loop by hand come after the weights were looked at."""
+        self.moving.rows.give(self._gradients)
         self._gradients = self.moving.gradients()
 
     def after(self) -> None:
         """Take the weights as they are now."""
         self._after = self.moving.weights()
+
+    def release(self) -> None:
+        """Give back what was held; nothing can be asked afterwards."""
+        for row in (self._weights, self._gradients, self._after):
+            if row is not None:
+                self.moving.rows.give(row)
 
     def columns(self) -> Columns:
         """What changed between: columns of `Updates`, one entry a parameter."""
@@ -119,12 +132,13 @@ class Moved:
         return sum([3 * probe.moving.seen.entries for probe in self.probes])
 
     def table(self, count: int) -> Columns:
-        """Columns of `Updates`, one entry for each of the run's parameters."""
+        """Columns of `Updates`, one entry for each of the run's parameters; the entries are held no longer."""
         whole = np.full((len(UPDATE_COLUMNS), count), np.nan)
         table = dict(zip(UPDATE_COLUMNS, whole, strict=True))
         for probe in self.probes:
             for name, values in probe.columns().items():
                 table[name][probe.moving.numbers] = values
+            probe.release()
         table["carried"][[*self.carried]] = [*self.carried.values()]
         return table
 
@@ -141,14 +155,19 @@ def carried(parameters: Sequence[Tensor]) -> NDArray[np.float64]:
 
 def _gradients(parameters: Sequence[Tensor], seen: Subsample) -> Floats:
     """The subsampled gradients, `nan` for parameters that have none or a sparse one."""
-    grads = [parameter.grad for parameter in parameters]
-    present = [grad for grad in grads if grad is not None and not grad.is_sparse]
-    if len(present) == len(grads):
+    present = _dense(parameters)
+    if len(present) == len(parameters):
         return flat(seen.views(present))
-    dense = np.array([grad is not None and not grad.is_sparse for grad in grads], dtype=bool)
+    dense = np.array([bool(_dense([parameter])) for parameter in parameters])
     found = np.full(int(seen.lengths.sum()), np.nan)
     found[np.repeat(dense, seen.lengths)] = flat([entries(grad) for grad in present])
     return found
+
+
+def _dense(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients of those that have one which is not sparse."""
+    grads = [parameter.grad for parameter in parameters]
+    return [grad for grad in grads if grad is not None and not grad.is_sparse]
 
 
 def moved_by(optimizer: Optimizer) -> list[list[Tensor]]:
