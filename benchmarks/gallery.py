@@ -20,11 +20,12 @@ from scipy.stats import binomtest
 RESULTS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- What follows is written by benchmarks/gallery.py. -->"
-HALVES = {"held": ("held",), "judge": ("judge", "unseen"), "build": ("build",)}
-"""Parts: by somebody who had not read the rules, what rules are judged by, and what they were built on."""
+HALVES = {"fresh": ("fresh",), "held": ("held",), "judge": ("judge", "unseen"), "build": ("build",)}
+"""Parts: two by people who had not read the rules, what rules are judged by, and what they were built on."""
 
 TITLES = {
-    "held": "The part that was written without the rules",
+    "fresh": "The second part that was written without the rules",
+    "held": "The first part that was written without the rules",
     "judge": "The half to judge by",
     "build": "The half the rules were built on",
 }
