@@ -187,6 +187,8 @@ class Outer(Parts):
 
     def squares(self) -> Tensor:
         terms, m, n = self.left.shape[2], self.left.shape[3], self.right.shape[3]
+        if terms == 1 and self.left.shape[1] == 1:
+            return _squares(self.left) * _squares(self.right)
         if terms == 1:
             return (_rowwise(self.left) * _rowwise(self.right)).sum((1, 2))
         # ‖Σₜ aₜ ⊗ dₜ‖² = Σ over t, u of (aₜ·aᵤ)(dₜ·dᵤ), cheaper than the matrix where the terms are few.

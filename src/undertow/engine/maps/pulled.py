@@ -120,6 +120,8 @@ class Joined(Parts):
 
 def together(parts: Sequence[Parts]) -> Parts:
     """The sum of some parts, with those of equal kin made one."""
+    if len(parts) == 1:
+        return parts[0]
     groups: dict[object, list[Parts]] = {}
     for part in parts:
         groups.setdefault(part.kin(), []).append(part)

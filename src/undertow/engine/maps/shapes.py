@@ -38,6 +38,8 @@ class Expand(LinearMap):
         return batch.at(dim) if self.source[batch.dim] == self.target[dim] else None
 
     def apart(self, cotangent: Tensor, batch: Batch) -> Parts:
+        if batch.dim == 0 and cotangent.shape == (batch.count, *self.source):
+            return Explicit(cotangent)
         first = batch.first(cotangent)
         if cotangent.shape[batch.dim] == batch.count:  # a sum of one term each would copy
             first = first.squeeze(batch.dim + 1)
