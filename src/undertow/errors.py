@@ -16,6 +16,7 @@ UndertowError
 ├── ShardedError            weights are spread over processes, and cannot be observed
 ├── LandscapeError          a direction does not fit the model, or a file holds another slice
 ├── StandstillError         a trial onward from where a training stands cannot be planned so
+├── ShowError               a result has no picture, or none that is known of
 ├── PreflightError          a batch, or what is made of it, is not what a training needs
 └── LaunchError             the script to run is not there or cannot be read
 """
@@ -95,6 +96,10 @@ class StandstillError(UndertowError, ValueError):
 
 class PreflightError(UndertowError):
     """A batch that cannot be given to a model, or an output that is no loss."""
+
+
+class ShowError(UndertowError):
+    """A result that has no picture, or of whose showing nothing is known."""
 
 
 class LaunchError(UndertowError):

@@ -14,13 +14,15 @@ from .root import MODULES, PACKAGE, dotted
 
 LAYERS = {
     "undertow.errors": (),
+    "undertow.shown": ("plotly",),
     "undertow.engine": ("undertow.errors", "torch"),
-    "undertow.noise": ("undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
+    "undertow.noise": ("undertow.shown", "undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
     "undertow.derivation": ("undertow.engine", "undertow.errors", "torch"),
     "undertow.linear": ("undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
-    "undertow.store": ("undertow.engine", "undertow.errors", "numpy"),
+    "undertow.store": ("undertow.shown", "undertow.engine", "undertow.errors", "numpy"),
     "undertow.observe": ("undertow.engine", "undertow.store", "undertow.errors", "torch", "numpy"),
     "undertow.diagnose": (
+        "undertow.shown",
         "undertow.engine.flow",
         "undertow.engine.graph",
         "undertow.engine.plan",
@@ -29,8 +31,9 @@ LAYERS = {
         "numpy",
         "scipy",
     ),
-    "undertow.forecast": ("undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy"),
+    "undertow.forecast": ("undertow.shown", "undertow.diagnose.outcome", "undertow.store", "undertow.errors", "numpy"),
     "undertow.curvature": (
+        "undertow.shown",
         "undertow.engine.example",
         "undertow.engine.per_sample",
         "undertow.engine.reading",
@@ -42,6 +45,7 @@ LAYERS = {
         "torch",
     ),
     "undertow.landscape": (
+        "undertow.shown",
         "undertow.curvature",
         "undertow.linear",
         "undertow.engine.batched",
@@ -51,8 +55,11 @@ LAYERS = {
         "numpy",
         "torch",
     ),
-    "undertow.compare": ("undertow.diagnose", "undertow.store", "numpy"),
+    "undertow.compare": ("undertow.shown", "undertow.diagnose", "undertow.store", "numpy"),
     "undertow.show": (
+        "undertow.curvature",
+        "undertow.noise",
+        "undertow.standstill",
         "undertow.compare",
         "undertow.diagnose",
         "undertow.forecast",
@@ -85,6 +92,7 @@ LAYERS = {
         "torch",
     ),
     "undertow.standstill": (
+        "undertow.shown",
         "undertow.curvature",
         "undertow.engine.example",
         "undertow.linear",

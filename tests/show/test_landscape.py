@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 import undertow
-from undertow.landscape import Evaluation, Grid
+from undertow.landscape import Barrier, Evaluation, Grid
+from undertow.landscape.evaluate import Way
 from undertow.show import write_landscape
 from undertow.show.blocks import Facts, Figure
 from undertow.show.landscape import path_blocks, slice_blocks
@@ -70,9 +71,10 @@ def test_losses_that_are_no_numbers_are_gaps(tmp_path):
     assert specs[0]["data"][0]["z"][0].count(None) + sum(row.count(None) for row in specs[0]["data"][0]["z"][1:])
 
 
-def test_the_top_of_a_path_is_marked_with_its_height():
-    ends = (model(1).state_dict(), model(2).state_dict())
-    seen = undertow.barrier(model(), cross_entropy, batch(), ends, 7)
-    curve = figures(path_blocks(seen))["Loss on the path"].data
-    assert curve[-1]["x"] == [seen.top]
-    np.testing.assert_array_equal(curve[0]["y"], seen.losses)
+def test_the_top_of_a_path_is_marked_with_its_height_if_there_is_one():
+    for middle in (3.0, 1.0):
+        seen = Barrier(np.array([0.0, 0.5, 1.0]), np.array([1.0, middle, 2.0]), "stored", Way(1))
+        curve = figures(path_blocks(seen))["Loss on the path"].data
+        marks = [trace for trace in curve if trace["mode"] == "markers"]
+        assert [mark["x"] for mark in marks] == ([[0.5]] if middle == 3 else [])
+        np.testing.assert_array_equal(curve[0]["y"], seen.losses)

@@ -9,13 +9,14 @@ from undertow.compare.difference import Difference
 from undertow.compare.quantities import alike, flow, loss, pace
 from undertow.compare.settings import data, settings, structure
 from undertow.diagnose import Review, review
+from undertow.shown import Shown
 from undertow.store import Run
 
 __all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """What is otherwise in the second run than in the first.
 
     Attributes:

@@ -13,6 +13,7 @@ from torch import Tensor
 from undertow.curvature.krylov import lanczos
 from undertow.curvature.rows import signs, square, times
 from undertow.linear import Operator
+from undertow.shown import Shown
 
 __all__ = ["Density", "density"]
 
@@ -20,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Density:
+class Density(Shown):
     """How many of the eigenvalues lie where.
 
     Attributes:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from undertow.diagnose.causes import Possibility
+from undertow.shown import Shown
 
 __all__ = ["Finding", "Outcome", "Review", "Symptom", "Verdict"]
 
@@ -83,7 +84,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class Review(Shown):
     """The verdict on a run.
 
     Attributes:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from undertow.errors import ForecastError
 from undertow.forecast.families import FAMILIES, Curve
 from undertow.forecast.history import FEWEST, History
+from undertow.shown import Shown
 
 __all__ = ["FARTHEST", "Arrival", "Forecast", "Gain", "Interval", "forecast"]
 
@@ -78,7 +79,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Shown):
     """The futures of a loss curve, each with a weight.
 
     A future is a fitted curve, carried off by an error that grows with the logarithm of time. What is

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.outcome import main_losses
 from undertow.errors import ForecastError
 from undertow.forecast.forecast import FARTHEST, Forecast, Gain, Interval, forecast
+from undertow.shown import Shown
 from undertow.store import Run
 
 __all__ = ["Outlook", "Reach", "outlook"]
@@ -39,7 +40,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Outlook(Shown):
     """Where a run is going, and what it takes.
 
     Attributes:

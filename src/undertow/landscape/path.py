@@ -16,6 +16,7 @@ from undertow.landscape.landscape import Evaluation, Grid
 from undertow.landscape.measure import measured
 from undertow.landscape.plane import Plane
 from undertow.landscape.problem import Problem
+from undertow.shown import Shown
 
 __all__ = ["Barrier", "barrier"]
 
@@ -23,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Barrier:
+class Barrier(Shown):
     """The loss on the straight path between two solutions.
 
     Attributes:

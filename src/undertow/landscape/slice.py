@@ -12,6 +12,7 @@ from torch import Tensor
 from undertow.landscape.evaluate import Way
 from undertow.landscape.interpolate import Interpolation
 from undertow.landscape.plane import Plane
+from undertow.shown import Shown
 
 __all__ = ["Slice", "Track"]
 
@@ -33,7 +34,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Slice:
+class Slice(Shown):
     """The loss on a grid along one or two directions about a point.
 
     Attributes:

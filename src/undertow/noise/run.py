@@ -11,6 +11,7 @@ from torch import Tensor
 from undertow.errors import NoiseError
 from undertow.noise.estimate import Estimate, jackknife, total
 from undertow.noise.gradient import FEWEST, GradientNoise, NoiseOfBatch
+from undertow.shown import Shown
 
 __all__ = ["NoiseOfRun", "pooled"]
 
@@ -46,7 +47,7 @@ def pooled(noises: Sequence[GradientNoise]) -> GradientNoise:
 
 
 @dataclass(frozen=True)
-class NoiseOfRun:
+class NoiseOfRun(Shown):
     """What the batches of some steps of one run told.
 
     Attributes:

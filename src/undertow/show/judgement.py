@@ -13,7 +13,7 @@ from undertow.show.moments import Moment, moments, named_weight
 from undertow.show.words import TERMS, VERDICTS, plain, sentence, short_operation
 from undertow.store.run import Run
 
-__all__ = ["account", "judgement"]
+__all__ = ["account", "judgement", "summed"]
 
 MOST_BARS = 12
 SMALLEST = 0.005
@@ -43,6 +43,13 @@ def judgement(run: Run, review: Review) -> list[Block]:
     if review.notes:
         blocks.append(Listing("Limits of this review", items=tuple(("", sentence(note)) for note in review.notes)))
     return blocks
+
+
+def summed(review: Review) -> list[Block]:
+    """A review without its run: the verdict, and what to do."""
+    aftermath = _aftermath(review.cause) if review.cause is not None else ()
+    notes = tuple(("", sentence(note)) for note in review.notes)
+    return [_verdict(review), *aftermath, *([Listing("Limits of this review", items=notes)] if notes else [])]
 
 
 def _verdict(review: Review) -> Verdict:

@@ -39,12 +39,14 @@ def path_blocks(seen: Barrier) -> list[Block]:
     traces = [
         line(seen.positions.tolist(), seen.losses, "on the straight path", "@loss", 2),
         line(seen.positions.tolist(), straight, "straight between the ends' losses", "@muted", 1.2),
-        _mark((seen.top, top), f"barrier, {number(seen.height)} high", "circle"),
+        *([_mark((seen.top, top), f"barrier, {number(seen.height)} high", "circle")] if seen.height > 0 else []),
     ]
-    note = (
-        f"The loss rises by {number(seen.height)} above the line between its ends, at {seen.top:.2f} of the way. "
-        f"Batch normalisation: {seen.statistics} statistics. {len(seen.positions)} points."
+    rise = (
+        f"The loss rises by {number(seen.height)} above the line between its ends, at {seen.top:.2f} of the way."
+        if seen.height > 0
+        else "The loss rises nowhere above the line between its ends: there is no barrier."
     )
+    note = f"{rise} Batch normalisation: {seen.statistics} statistics. {len(seen.positions)} points."
     layout = {"xaxis": axis("from the first solution (0) to the second (1)"), "yaxis": axis("loss"), "showlegend": True}
     return [Text("Between two solutions", paragraphs=(note,)), Figure("Loss on the path", "", traces, layout)]
 

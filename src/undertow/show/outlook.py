@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from undertow.errors import ForecastError
-from undertow.forecast import Interval, Outlook, Reach, outlook
+from undertow.forecast import Forecast, Interval, Outlook, Reach, outlook
 from undertow.show.blocks import Block, Facts, Figure, Text
 from undertow.show.traces import axis, line, log_axis
 from undertow.show.words import duration, number
 from undertow.store.run import Run
 
-__all__ = ["Question", "fan", "prospects"]
+__all__ = ["Question", "fan", "fan_of", "forecast_blocks", "prospects"]
 
 BANDS = ((0.9, "9 in 10"), (0.5, "1 in 2"))
 """How probable it is that the loss stays within a band of the fan."""
@@ -110,6 +110,21 @@ def fan(run: Run) -> Iterator[Figure]:
         seen = outlook(run)
     except ForecastError:
         return
+    yield from fan_of(seen)
+
+
+def forecast_blocks(seen: Forecast) -> list[Block]:
+    """Where a loss curve goes, counted in losses."""
+    steps = seen.history.count
+    alone = Outlook(seen, steps, 1.0, math.nan, math.nan)
+    rows = [("now", f"{number(float(seen.history.level[-1]))} at step {steps:,}")]
+    rows += [(f"at step {int(times * steps):,}", _range(alone.at(int(times * steps)))) for times in (1.5, TIMES)]
+    note = "The loss is the mean about a step, as a smoothed curve would show it. Ranges hold 9 times in 10."
+    return [Facts("Forecast", note, tuple(rows)), *fan_of(alone)]
+
+
+def fan_of(seen: Outlook) -> Iterator[Figure]:
+    """The same of an outlook."""
     ahead, history = int(TIMES * seen.steps), seen.forecast.history
     steps = [float(step) for step in np.geomspace(seen.steps + 1, ahead, 40)]
     bands = [(words, [seen.at(step, confidence) for step in steps]) for confidence, words in BANDS]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +26,7 @@ from undertow.show.still_map import still_map
 from undertow.show.words import TERMS, decades, distance
 from undertow.store.run import Run
 
-__all__ = ["write_comparison", "write_landscape", "write_page", "write_report"]
+__all__ = ["page", "write_comparison", "write_landscape", "write_page", "write_report", "written"]
 
 STYLES = ("page.css", "flowmap.css")
 SCRIPTS = ("theme.js", "fold.js", "lanes.js", "flowmap.js")
@@ -61,18 +63,22 @@ def write_landscape(seen: Slice | Barrier, path: str | Path, track: Track | None
 
 
 def write_page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block], path: str | Path) -> Path:
-    """Write blocks as a page: what comes first, its grounds, and all else.
+    """Write blocks as a page: what comes first, its grounds, and all else."""
+    return written(page(name, top, grounds, shown), path)
 
-    Whoever reads the file meanwhile finds the old page or the new one, whole.
-    """
+
+def written(text: str, path: str | Path) -> Path:
+    """Write a page. Whoever reads the file meanwhile finds the old page or the new one, whole."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f"{target.name}.new")
-    fresh.write_text(_page(name, top, grounds, shown), encoding="utf-8", errors="backslashreplace")
+    fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
     return fresh.replace(target)
 
 
-def _page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block]) -> str:
+def page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block], embedded: bool = False) -> str:
+    """Blocks as a page; one that is embedded is packed, has no head and foot, and takes the colours of its host."""
+    drawn = any(isinstance(block, Figure) for block in (top, *shown))
     return (
         _environment()
         .get_template("report.html.j2")
@@ -81,15 +87,22 @@ def _page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block
             top=top,
             grounds=grounds,
             shown=shown,
+            embedded=embedded,
             still=Markup(_shipped("still.css")),
             dark=Markup(_dark()),
-            plotly=Markup(get_plotlyjs()) if any(isinstance(block, Figure) for block in shown) else "",
+            plotly=Markup(_packed() if embedded else get_plotlyjs()) if drawn else "",
             styles=Markup("\n".join(map(_shipped, STYLES))),
             scripts=Markup("\n".join(map(_shipped, SCRIPTS))),
             version=_version(),
             terms=TERMS,
         )
     )
+
+
+@lru_cache
+def _packed() -> str:
+    """Plotly's script, packed: a third of its size, which a notebook keeps with each result."""
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 @lru_cache

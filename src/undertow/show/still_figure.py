@@ -47,8 +47,9 @@ class StillFigure:
 
 
 def still_figure(block: Figure) -> StillFigure | None:
-    """A figure of lines; `None` of one that is made of anything else, or of no points."""
-    if any(trace["type"] != "scatter" for trace in block.data):
+    """A figure of lines over numbers; `None` of one that is made of anything else, or of no points."""
+    named = block.layout.get("yaxis", {}).get("type") == "category"
+    if named or any(trace["type"] != "scatter" for trace in block.data):
         return None
     layout, shapes = block.layout, block.layout.get("shapes", ())
     names = _names(block)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from undertow.shown import Shown
 from undertow.standstill.escape import Escape
 from undertow.standstill.ground import Ground, Slope
 from undertow.standstill.tried import Plan, Tried, above_zero, mean
@@ -14,7 +15,7 @@ __all__ = ["Standstill"]
 
 
 @dataclass(frozen=True)
-class Standstill:
+class Standstill(Shown):
     """Why a training stands still.
 
     Attributes:

@@ -16,6 +16,7 @@ import numpy as np
 from undertow.engine.flow import Flow
 from undertow.engine.plan import Plan
 from undertow.errors import StoreError
+from undertow.shown import Shown
 from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout
 from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
@@ -38,7 +39,7 @@ from undertow.store.writer import DATABASE, FORMAT
 __all__ = ["Run", "list_runs", "run_folders"]
 
 
-class Run:
+class Run(Shown):
     """A stored run, finished, broken off or still going. Reading it never changes it.
 
     Args:

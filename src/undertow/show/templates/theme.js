@@ -84,10 +84,18 @@ const Undertow = {};
     Undertow.onTheme(all);
   };
 
+  /* A script that comes packed, run as any other. */
+  Undertow.unpack = async (packed) => {
+    const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+    const script = document.createElement("script");
+    script.textContent = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    document.head.append(script);
+  };
+
   let before = null;
   addEventListener("beforeprint", () => { before = root.dataset.theme; document.querySelectorAll("details").forEach((d) => { d.open = true; }); wear("light"); });
   addEventListener("afterprint", () => wear(before || "light"));
   system.addEventListener("change", (event) => { if (!remembered()) wear(event.matches ? "dark" : "light"); });
   document.getElementById("theme").addEventListener("click", () => { wear(isDark() ? "light" : "dark"); remember(root.dataset.theme); });
-  wear(remembered() || (system.matches ? "dark" : "light"));
+  wear(root.dataset.theme);
 })();

@@ -1,0 +1,106 @@
+"""Results by themselves: framed for a notebook, as a page, as Plotly figures."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+from markupsafe import escape
+from plotly.graph_objects import Figure as Picture
+
+from undertow.compare import Comparison
+from undertow.curvature import Density
+from undertow.diagnose import Review, review
+from undertow.errors import ShowError
+from undertow.forecast import Forecast, Outlook
+from undertow.landscape import Barrier, Slice
+from undertow.noise import NoiseOfRun
+from undertow.show.blocks import Block, Facts, Figure
+from undertow.show.comparison import beside
+from undertow.show.judgement import summed
+from undertow.show.landscape import path_blocks, slice_blocks
+from undertow.show.noise import noise_blocks
+from undertow.show.outlook import Question, fan_of, forecast_blocks, prospects
+from undertow.show.page import page, written
+from undertow.show.paint import painted
+from undertow.show.report import report
+from undertow.show.spectrum import spectrum_blocks
+from undertow.show.standstill import standstill_blocks
+from undertow.standstill import Standstill
+from undertow.store import Run
+
+__all__ = ["blocks_of", "figure_of", "figures_of", "framed", "saved"]
+
+TALL = 1400
+"""Pixels above which a frame scrolls, until the page in it says how tall it is."""
+
+
+@singledispatch
+def blocks_of(result: Any) -> list[Block]:
+    """What there is to show of a result, what comes first first.
+
+    Raises:
+        ShowError: Nothing is known of showing such a thing.
+    """
+    raise ShowError(f"there is no picture of a {type(result).__name__}\n  Print it, or look at its attributes.")
+
+
+blocks_of.register(Slice, slice_blocks)
+blocks_of.register(Barrier, path_blocks)
+blocks_of.register(Comparison, beside)
+blocks_of.register(Density, spectrum_blocks)
+blocks_of.register(Standstill, standstill_blocks)
+blocks_of.register(NoiseOfRun, noise_blocks)
+blocks_of.register(Forecast, forecast_blocks)
+blocks_of.register(Review, summed)
+
+
+@blocks_of.register(Outlook)
+def _outlook(seen: Outlook) -> list[Block]:
+    first, *others = prospects(seen, Question())
+    return [first, *fan_of(seen), *others]
+
+
+@blocks_of.register(Run)
+def _run(seen: Run) -> list[Block]:
+    return report(seen, review(seen))
+
+
+def figures_of(result: Any, dark: bool) -> list[Picture]:
+    """Its pictures, in the colours of the page."""
+    return [painted(block, dark) for block in blocks_of(result) if isinstance(block, Figure)]
+
+
+def figure_of(result: Any, dark: bool) -> Picture:
+    """Its first picture."""
+    found = figures_of(result, dark)
+    if not found:
+        raise ShowError(f"{type(result).__name__} has no picture\n  Its page (`save`) is text alone.")
+    return found[0]
+
+
+def saved(result: Any, path: str | Path) -> Path:
+    """Its page, written to a file."""
+    return written(_page(result, embedded=False), path)
+
+
+def framed(result: Any) -> str:
+    """Its page in a frame, so that neither the notebook's styles nor its scripts meet those of the page."""
+    source = escape(_page(result, embedded=True))
+    grow = "this.style.height = this.contentDocument.documentElement.scrollHeight + 'px'"
+    height = min(TALL, sum(_height(block) for block in blocks_of(result)))
+    style = f"width: 100%; height: {height}px; border: 0"
+    return f'<iframe srcdoc="{source}" style="{style}" onload="{grow}"></iframe>'
+
+
+def _page(result: Any, embedded: bool) -> str:
+    top, *blocks = blocks_of(result)
+    return page(type(result).__name__, top, [], blocks, embedded)
+
+
+def _height(block: Block) -> int:
+    """About how tall a block is."""
+    if isinstance(block, Figure):
+        return block.height + 130
+    return 120 + 30 * len(block.rows) if isinstance(block, Facts) else 160
