@@ -107,21 +107,30 @@ def test_a_training_without_jumps_has_none(tmp_path):
     assert "UT703" not in remarks(tmp_path / "run")
 
 
-STANDING = {"noise": {"rate": 0.02}, "small": {"rate": 0.01, "decay": 0.98}, "spent": {"rate": 0.05, "whole": True}}
+def root(output, target):
+    return F.mse_loss(output, target).sqrt()
 
 
-def regressed(folder, rate, decay=1.0, whole=False):
-    """A linear model with as much noise in its targets as there is signal."""
+STANDING = {
+    "noise": {"rate": 0.02},
+    "jumps": {"rate": 2.0, "whole": True, "loss": root, "noise": 0.5},
+    "small": {"rate": 0.01, "decay": 0.98},
+    "spent": {"rate": 0.05, "whole": True},
+}
+
+
+def regressed(folder, rate, decay=1.0, whole=False, loss=F.mse_loss, noise=3.0):
+    """A linear model with noise in its targets, by default as much as there is signal."""
     torch.manual_seed(0)
     net = nn.Linear(10, 1)
     optimizer = torch.optim.SGD(net.parameters(), lr=rate)
     inputs = torch.randn(512, 10)
-    targets = 3 * inputs.sum(1, keepdim=True) + 3 * torch.randn(512, 1)
-    with undertow.observe(store=folder, budget=0.2) as run:
+    targets = 3 * inputs.sum(1, keepdim=True) + noise * torch.randn(512, 1)
+    with undertow.observe(store=folder, every=5) as run:
         for _ in range(1500):
             chosen = torch.arange(512) if whole else torch.randint(512, (128,))
             optimizer.zero_grad()
-            F.mse_loss(net(inputs[chosen]), targets[chosen]).backward()
+            loss(net(inputs[chosen]), targets[chosen]).backward()
             optimizer.step()
             optimizer.param_groups[0]["lr"] *= decay
     return {remark.code: remark for remark in run.review().remarks}

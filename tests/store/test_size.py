@@ -14,7 +14,8 @@ from undertow.engine.plan import Plan
 from undertow.observe import Sampler, probes
 from undertow.observe.conditions import conditions
 from undertow.observe.roster import Roster
-from undertow.store.records import UPDATE_COLUMNS, Probed
+from undertow.store.records import Probed
+from undertow.store.updates import UPDATE_COLUMNS
 from undertow.store.writer import Writer, facts_of
 
 

@@ -13,7 +13,7 @@ from undertow.compare.course import NOTHING, Parting, part, part_of_losses
 from undertow.compare.difference import Difference
 from undertow.diagnose.outcome import main_losses
 from undertow.store import Run
-from undertow.store.records import Updates
+from undertow.store.updates import Updates
 
 __all__ = ["alike", "flow", "loss", "pace"]
 

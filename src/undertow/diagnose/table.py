@@ -50,6 +50,7 @@ WORDS = (
     "others",
     "remedy",
     "setting",
+    "signals",
     "since",
     "squash",
     "stale",

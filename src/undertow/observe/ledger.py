@@ -9,7 +9,7 @@ from typing import Any
 from undertow.observe.catalogue import Catalogue, Known
 from undertow.observe.rates import Rates
 from undertow.observe.rows import Rows
-from undertow.observe.updates import Columns, Moved
+from undertow.observe.updates import Columns, Earlier, Moved
 from undertow.store import Event, Parameter, Probed
 from undertow.store.writer import Writer, facts_of
 
@@ -59,6 +59,7 @@ class Ledger:
         self._rows: list[Row] = []
         self._moved: list[tuple[int, Moved]] = []
         self._entries = 0
+        self._earlier = Earlier()
         self._updates: list[tuple[int, Columns]] = []
 
     def keep(self, rows: Sequence[Row], step: int, moved: Moved | None) -> None:
@@ -73,7 +74,8 @@ class Ledger:
     def _compare(self) -> None:
         """Make columns of the entries that are held."""
         count = len(self._catalogue.roster.parameters)
-        self._updates += [(step, moved.table(count)) for step, moved in self._moved]
+        for step, moved in self._moved:
+            self._updates.append((step, moved.table(count, self._earlier)))
         self._moved.clear()
         self._entries = 0
 

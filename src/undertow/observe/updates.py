@@ -14,9 +14,9 @@ from torch.optim import Optimizer
 
 from undertow.observe.rows import Rows
 from undertow.observe.subsample import Floats, Subsample, entries, flat, kept, subsample_of
-from undertow.store.records import UPDATE_COLUMNS
+from undertow.store.updates import UPDATE_COLUMNS
 
-__all__ = ["Columns", "InForce", "Moved", "Moving", "UpdateProbe", "carried", "moved_by"]
+__all__ = ["Columns", "Earlier", "InForce", "Moved", "Moving", "UpdateProbe", "carried", "moved_by"]
 
 Columns = dict[str, NDArray[np.float64]]
 
@@ -89,8 +89,17 @@ class UpdateProbe:
             if row is not None:
                 self.moving.rows.give(row)
 
-    def columns(self) -> Columns:
-        """What changed between: columns of `Updates`, one entry a parameter."""
+    @property
+    def gradients(self) -> Floats:
+        """The entries of the gradients, as the optimizer found them."""
+        return self._gradients
+
+    def columns(self, before: Floats | None = None) -> Columns:
+        """What changed between: columns of `Updates`, one entry a parameter.
+
+        Args:
+            before: The same entries of the gradients of a step before, where they are known.
+        """
         assert self._after is not None
         seen = self.moving.seen
         weights, gradients, after = (each.astype(np.float64) for each in (self._weights, self._gradients, self._after))
@@ -104,6 +113,8 @@ class UpdateProbe:
             weight, gradient, update = (sums(np.multiply, each, each) for each in (weights, gradients, change))
             downhill = -sums(np.multiply, change, gradients) / np.sqrt(update * gradient)
             asked = sums(np.not_equal, gradients, np.zeros(1))
+            earlier = np.full(len(gradients), np.nan) if before is None else before.astype(np.float64)
+            common = sums(np.multiply, earlier, gradients) / np.sqrt(sums(np.multiply, earlier, earlier) * gradient)
             return self.settings.columns() | {
                 "weight": seen.norms(weight),
                 "gradient": seen.norms(gradient),
@@ -111,7 +122,28 @@ class UpdateProbe:
                 "lost": sums(np.logical_and, change == 0, gradients != 0) / asked,
                 "silent": 1 - asked / seen.lengths,
                 "angle": np.arccos(np.clip(downhill, -1, 1)),
+                "turn": np.arccos(np.clip(common, -1, 1)),
             }
+
+
+class Earlier:
+    """The gradients of the update that was compared last, by the numbers of their parameters."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, ...], Floats] = {}
+
+    def of(self, probe: UpdateProbe) -> Floats | None:
+        """Those of the same entries; `None` where there are none, or the parameters have got another size meanwhile."""
+        held = self._held.get(tuple(probe.moving.numbers))
+        return held if held is not None and held.shape == probe.gradients.shape else None
+
+    def keep(self, probe: UpdateProbe) -> None:
+        """Hold a copy, in the same memory where there is some."""
+        held = self.of(probe)
+        if held is not None and held.dtype == probe.gradients.dtype:
+            np.copyto(held, probe.gradients)
+        else:
+            self._held[tuple(probe.moving.numbers)] = probe.gradients.copy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +163,19 @@ class Moved:
         """How many numbers are held."""
         return sum([3 * probe.moving.seen.entries for probe in self.probes])
 
-    def table(self, count: int) -> Columns:
-        """Columns of `Updates`, one entry for each of the run's parameters; the entries are held no longer."""
+    def table(self, count: int, earlier: Earlier) -> Columns:
+        """Columns of `Updates`, one entry for each of the run's parameters; the entries are held no longer.
+
+        Args:
+            count: Of the run's parameters.
+            earlier: The gradients of the step before, which are replaced by those of this one.
+        """
         whole = np.full((len(UPDATE_COLUMNS), count), np.nan)
         table = dict(zip(UPDATE_COLUMNS, whole, strict=True))
         for probe in self.probes:
-            for name, values in probe.columns().items():
+            for name, values in probe.columns(earlier.of(probe)).items():
                 table[name][probe.moving.numbers] = values
+            earlier.keep(probe)
             probe.release()
         table["carried"][[*self.carried]] = [*self.carried.values()]
         return table

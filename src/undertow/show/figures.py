@@ -14,8 +14,9 @@ from undertow.show.blocks import Figure
 from undertow.show.moments import Moment, used_at
 from undertow.show.traces import across, axis, distinct, finite, line, log_axis, names_axis, positive, thinned
 from undertow.show.words import short_operation
-from undertow.store.records import Activation, Pass, Updates
+from undertow.store.records import Activation, Pass
 from undertow.store.run import Run
+from undertow.store.updates import Updates
 
 __all__ = ["activations", "depth", "gradients", "losses", "ratios"]
 

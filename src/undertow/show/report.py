@@ -14,8 +14,9 @@ from undertow.show.judgement import account, judgement
 from undertow.show.moments import Moment, moments
 from undertow.show.outlook import fan
 from undertow.show.words import clock, duration, number, plain
-from undertow.store.records import OptimizerState, Parameter, Updates
+from undertow.store.records import OptimizerState, Parameter
 from undertow.store.run import Run
+from undertow.store.updates import Updates
 
 __all__ = ["judged", "pictures", "report"]
 

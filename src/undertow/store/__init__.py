@@ -14,9 +14,9 @@ from undertow.store.records import (
     Rate,
     Site,
     Target,
-    Updates,
 )
 from undertow.store.run import Run, list_runs, run_folders
+from undertow.store.updates import Updates
 
 __all__ = [
     "Activation",

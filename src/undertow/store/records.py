@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from math import nan
 from typing import Any
 
@@ -15,7 +15,6 @@ from undertow.engine.flow import Flow
 from undertow.store.conditions import Conditions
 
 __all__ = [
-    "UPDATE_COLUMNS",
     "Activation",
     "Event",
     "InputScale",
@@ -28,7 +27,6 @@ __all__ = [
     "Rate",
     "Site",
     "Target",
-    "Updates",
 ]
 
 Floats = NDArray[np.float64]
@@ -250,39 +248,6 @@ class Pass:
     activations: Sequence[Activation] = field(repr=False)
     inputs: Sequence[InputScale] = field(repr=False)
     conditions: Conditions | None = field(repr=False, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Updates:
-    """What one optimizer step did, for each parameter of the run's table; `nan` where it was not measured.
-
-    Attributes:
-        step: Optimizer steps made before it.
-        weight: Norm of the parameter before the step.
-        gradient: Norm of `.grad` as the optimizer found it.
-        update: Norm of the change, as it was really made.
-        lost: Share of entries that a gradient asked to move and that stayed bitwise the same.
-        carried: Norm of `.grad` before this step's first backward pass: above 0, it was not zeroed.
-        silent: Share of entries whose gradient was exactly zero.
-        rate: Learning rate in force.
-        decay: Weight decay in force.
-        angle: Between the change and the way straight downhill, in radians: above π/2 the step climbed.
-    """
-
-    step: int
-    weight: Floats
-    gradient: Floats
-    update: Floats
-    lost: Floats
-    carried: Floats
-    silent: Floats
-    rate: Floats
-    decay: Floats
-    angle: Floats
-
-
-UPDATE_COLUMNS = tuple(column.name for column in fields(Updates) if column.name != "step")
-"""What is measured of each parameter at a step, in the order it is stored in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from undertow.shown import Shown
 from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout
 from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
-    UPDATE_COLUMNS,
     Activation,
     Event,
     InputScale,
@@ -32,8 +31,8 @@ from undertow.store.records import (
     Rate,
     Site,
     Target,
-    Updates,
 )
+from undertow.store.updates import UPDATE_COLUMNS, Updates
 from undertow.store.writer import DATABASE, FORMAT
 
 __all__ = ["Run", "list_runs", "run_folders"]

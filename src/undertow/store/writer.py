@@ -17,21 +17,13 @@ from numpy.typing import NDArray
 from undertow.engine.graph import Topology
 from undertow.errors import StoreError
 from undertow.store.packing import pack_columns, pack_facts, pack_sizes, pack_topology
-from undertow.store.records import (
-    UPDATE_COLUMNS,
-    Activation,
-    Event,
-    InputScale,
-    OptimizerState,
-    Parameter,
-    Probed,
-    Target,
-)
+from undertow.store.records import Activation, Event, InputScale, OptimizerState, Parameter, Probed, Target
+from undertow.store.updates import UPDATE_COLUMNS
 
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
 
 DATABASE = "run.db"
-FORMAT = 3
+FORMAT = 4
 
 
 class Writer:

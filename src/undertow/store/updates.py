@@ -1,0 +1,47 @@
+"""What optimizer steps did to the weights, as it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["UPDATE_COLUMNS", "Updates"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """What one optimizer step did, for each parameter of the run's table; `nan` where it was not measured.
+
+    Attributes:
+        step: Optimizer steps made before it.
+        weight: Norm of the parameter before the step.
+        gradient: Norm of `.grad` as the optimizer found it.
+        update: Norm of the change, as it was really made.
+        lost: Share of entries that a gradient asked to move and that stayed bitwise the same.
+        carried: Norm of `.grad` before this step's first backward pass: above 0, it was not zeroed.
+        silent: Share of entries whose gradient was exactly zero.
+        rate: Learning rate in force.
+        decay: Weight decay in force.
+        angle: Between the change and the way straight downhill, in radians: above π/2 the step climbed.
+        turn: Between the gradient and that of the update measured before this one, in radians.
+    """
+
+    step: int
+    weight: Floats
+    gradient: Floats
+    update: Floats
+    lost: Floats
+    carried: Floats
+    silent: Floats
+    rate: Floats
+    decay: Floats
+    angle: Floats
+    turn: Floats
+
+
+UPDATE_COLUMNS = tuple(column.name for column in fields(Updates) if column.name != "step")
+"""What is measured of each parameter at a step, in the order it is stored in."""
