@@ -93,6 +93,7 @@ def _updates(parameters, before, rate):
         "rate": [rate for _ in parameters],
         "decay": [0.0 for _ in parameters],
         "angle": [0.0 for _ in parameters],
+        "turn": [1.2 + 0.1 * (place % 3) for place, _ in enumerate(parameters)],
     }
 
 

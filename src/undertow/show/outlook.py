@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from undertow.errors import ForecastError
 from undertow.forecast import Forecast, Interval, Outlook, Reach, outlook
 from undertow.show.blocks import Block, Facts, Figure, Text
-from undertow.show.traces import axis, line, log_axis
+from undertow.show.traces import axis, band, line, log_axis
 from undertow.show.words import duration, number
 from undertow.store.run import Run
 
@@ -129,7 +128,7 @@ def fan_of(seen: Outlook) -> Iterator[Figure]:
     steps = [float(step) for step in np.geomspace(seen.steps + 1, ahead, 40)]
     bands = [(words, [seen.at(step, confidence) for step in steps]) for confidence, words in BANDS]
     traces = [
-        *[trace for words, intervals in bands for trace in _band(steps, intervals, words)],
+        *[trace for words, intervals in bands for trace in band(steps, [(i.low, i.high) for i in intervals], words)],
         line((history.time / seen.losses_per_step).tolist(), history.level, "so far, smoothed", "@loss", width=1.6),
         line(steps, [interval.middle for interval in bands[0][1]], "to be expected", "@gain", width=1.6),
     ]
@@ -146,9 +145,3 @@ def fan_of(seen: Outlook) -> Iterator[Figure]:
         traces,
         {"xaxis": axis("optimizer step"), "yaxis": loss, "showlegend": True},
     )
-
-
-def _band(steps: list[float], intervals: list[Interval], words: str) -> Iterator[dict[str, Any]]:
-    edge = {"line": {"width": 0}, "hoverinfo": "skip"}
-    yield line(steps, [i.low for i in intervals], words, "@band", 0) | edge | {"showlegend": False}
-    yield line(steps, [i.high for i in intervals], words, "@band", 0) | edge | {"fill": "tonexty", "fillcolor": "@band"}

@@ -13,6 +13,7 @@ from undertow.show.flowmap import flow_map
 from undertow.show.judgement import account, judgement
 from undertow.show.moments import Moment, moments
 from undertow.show.outlook import fan
+from undertow.show.signal import signal_and_noise
 from undertow.show.words import clock, duration, number, plain
 from undertow.store.records import OptimizerState, Parameter
 from undertow.store.run import Run
@@ -85,6 +86,7 @@ def _drawn(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]
     yield from figures.depth(run)
     yield from figures.gradients(run)
     yield from figures.ratios(run)
+    yield from signal_and_noise(run)
     yield from figures.activations(shown)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["across", "axis", "distinct", "finite", "line", "log_axis", "names_axis", "positive", "thinned"]
+__all__ = ["across", "axis", "band", "distinct", "finite", "line", "log_axis", "names_axis", "positive", "thinned"]
 
 MOST_POINTS = 1500
 MOST_NAMES = 40
@@ -36,6 +36,13 @@ def line(x: Sequence[Any], y: Iterable[float], name: str, colour: str, width: fl
         "name": name,
         "line": {"color": colour, "width": width},
     }
+
+
+def band(x: Sequence[float], ends: Sequence[tuple[float, float]], name: str) -> Iterator[dict[str, Any]]:
+    """The area between two ends."""
+    edge = {"line": {"width": 0}, "hoverinfo": "skip"}
+    yield line(x, [low for low, _ in ends], name, "@band", 0) | edge | {"showlegend": False}
+    yield line(x, [high for _, high in ends], name, "@band", 0) | edge | {"fill": "tonexty", "fillcolor": "@band"}
 
 
 def positive(sizes: Floats) -> Floats:

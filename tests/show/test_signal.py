@@ -1,0 +1,46 @@
+"""The pictures of signal and noise."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import undertow
+from undertow.show.report import report
+from undertow.show.signal import signal_and_noise
+
+
+def observed(folder, rate, every=1):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    inputs, labels = torch.randn(2000, 8), torch.randint(3, (2000,))
+    inputs[torch.arange(2000), labels] += 2
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    with undertow.observe(store=folder, every=every) as run:
+        for _ in range(120):
+            chosen = torch.randint(2000, (64,))
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs[chosen]), labels[chosen]).backward()
+            optimizer.step()
+    return run.stored()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return observed(tmp_path_factory.mktemp("made") / "run", 0.1)
+
+
+def test_signal_is_shown_over_the_run_and_by_module(run):
+    whole, modules = signal_and_noise(run)
+    low, high, middle = (trace["y"] for trace in whole.data)
+    assert len(middle) == 12
+    assert all(lo <= m <= hi for lo, m, hi in zip(low, middle, high, strict=True))
+    assert middle[0] > middle[-1]  # what is learned first is what all batches agree on
+    assert set(modules.data[0]["y"]) == {"0", "2"}
+    assert "Batches had 64" in whole.note
+    titles = [block.title for block in report(run, undertow.review(run))]
+    assert {whole.title, modules.title} <= {*titles}
+
+
+def test_a_run_of_few_looks_shows_none(tmp_path):
+    assert not [*signal_and_noise(observed(tmp_path / "run", 0.1, every=40))]
