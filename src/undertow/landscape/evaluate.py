@@ -23,13 +23,13 @@ Floats = NDArray[np.float64]
 Run = Callable[[Floats, int], Iterator[Floats]]
 """The losses at some points, so many of them in one pass."""
 
-TRIED = (32, 64)
+TRIED = (32, 128)
 """How many points are tried in one pass. More are tried only while more make it faster."""
 
 PASSES = 3
 """One pass to warm up, and others of which the fastest counts: what else the machine does can only make it slower."""
 
-SHARE = 0.1
+SHARE = 0.15
 """Trying so many points in one pass may take this share of all, at most."""
 
 FEW = 8
@@ -130,9 +130,9 @@ def _whole(problem: Problem, plane: Plane) -> Run:
         problem.gathered(model)
         return problem.loss(model)
 
-    def at(point: Tensor) -> Tensor:
-        moved = plane.at(point)
-        return problem.loss(lambda *inputs, **others: functional_call(model, moved, inputs, others))
+    def at(moved: Mapping[str, Tensor]) -> Tensor:
+        point = {**plane.centre, **moved}
+        return problem.loss(lambda *inputs, **others: functional_call(model, point, inputs, others))
 
     return _run(plane, named, measure, at)
 
@@ -140,20 +140,23 @@ def _whole(problem: Problem, plane: Plane) -> Run:
 def _folded(found: Folded) -> Run:
     """The loss by the steps that are left of it."""
     tensors = {name: tensor.clone() for name, tensor in found.plane.centre.items()}
-    return _run(found.plane, tensors, lambda: found(tensors), lambda point: found(found.plane.at(point)))
+    return _run(found.plane, tensors, lambda: found(tensors), lambda moved: found({**found.plane.centre, **moved}))
 
 
 def _run(
-    plane: Plane, tensors: Mapping[str, Tensor], measure: Callable[[], Tensor], at: Callable[[Tensor], Tensor]
+    plane: Plane,
+    tensors: Mapping[str, Tensor],
+    measure: Callable[[], Tensor],
+    at: Callable[[Mapping[str, Tensor]], Tensor],
 ) -> Run:
-    """Points one after the other by writing into tensors, or several at once as a function of the point."""
+    """Points one after the other by writing into tensors, or several at once as a function of what moves."""
     device = next(iter(plane.centre.values())).device
 
     def run(coordinates: Floats, stacked: int) -> Iterator[Floats]:
         if stacked > 1:
             with falling_back():
                 for some in torch.as_tensor(coordinates, dtype=torch.float64).to(device).split(stacked):
-                    yield torch.vmap(at)(some).double().cpu().numpy()
+                    yield torch.vmap(at)(plane.stacked(some)).double().cpu().numpy()
             return
         write = plane.writer(tensors)
         for point in coordinates.tolist():

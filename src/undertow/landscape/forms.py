@@ -33,7 +33,7 @@ def _is_narrow(table: Tensor, columns: int) -> bool:
 def _addmm(bias: Tensor, left: Tensor, right: Tensor, **scales: Any) -> Tensor:
     if scales or bias.ndim != 1 or not _is_narrow(left, right.shape[1]):
         return torch.addmm(bias, left, right, **scales)
-    return torch.addmm(bias[:, None], right.t(), left.t()).t()
+    return (torch.mm(right.t(), left.t()) + bias[:, None]).t()
 
 
 def _log_softmax(table: Tensor, dim: int, half: bool) -> Tensor:

@@ -37,13 +37,15 @@ class Plane:
                     "  A direction has a tensor for each parameter that is to be moved, by its name and in its shape."
                 )
 
-    def at(self, coordinates: Tensor) -> dict[str, Tensor]:
-        """The weights at a point."""
-        point = dict(self.centre)
+    def stacked(self, points: Tensor) -> dict[str, Tensor]:
+        """The weights that move, at each of some points (points, axes): stacked along a new first dimension."""
+        found: dict[str, Tensor] = {}
         for number, direction in enumerate(self.directions):
             for name, part in direction.items():
-                point[name] = point[name] + coordinates[number].to(part.dtype) * part
-        return point
+                if bool(part.any()):
+                    step = points[:, number].to(part.dtype).reshape(-1, *(1 for _ in part.shape))
+                    found[name] = torch.addcmul(found.get(name, self.centre[name]), step, part)
+        return found
 
     def writer(self, tensors: Mapping[str, Tensor]) -> Callable[[Sequence[float]], None]:
         """What writes the weights at a point into tensors of these names.
