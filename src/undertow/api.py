@@ -12,19 +12,22 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from torch import nn
 from torch.optim import Optimizer
 
-from undertow.diagnose import Review, review
 from undertow.errors import StoreError
-from undertow.forecast import Outlook, outlook
 from undertow.observe.attach import refuse_a_second
 from undertow.observe.sampler import Sampler
 from undertow.observe.session import Session
 from undertow.ranks import apart, rank, ranks
 from undertow.store import Run
 from undertow.store.writer import Writer
+
+if TYPE_CHECKING:
+    from undertow.diagnose import Review
+    from undertow.forecast import Outlook
 
 __all__ = ["Observation", "new_folder", "observe"]
 
@@ -93,6 +96,8 @@ class Observation:
 
     def review(self) -> Review:
         """The verdict on what has been observed so far."""
+        from undertow.diagnose import review  # not before: a training shares its memory with no judge
+
         return review(self.stored())
 
     def outlook(self) -> Outlook:
@@ -101,6 +106,8 @@ class Observation:
         Raises:
             ForecastError: That is too little.
         """
+        from undertow.forecast import outlook
+
         return outlook(self.stored())
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+import undertow
 from undertow.api import RUNS
 from undertow.cli.app import app
 from undertow.cli.stored import Below, Named, stored_run
-from undertow.diagnose import Review, review
 from undertow.errors import StoreError
 from undertow.store import Run
+
+if TYPE_CHECKING:
+    from undertow.diagnose import Review
 
 __all__ = ["judge"]
 
@@ -49,7 +52,7 @@ def judge(run: Run, console: Console) -> Review:
     """Judge a run, write `review.json` and `report.html` into its folder, and print the verdict."""
     from undertow.show import print_review, write_report
 
-    verdict = review(run)
+    verdict = undertow.review(run)
     try:
         _replace(run.folder / "review.json", json.dumps(verdict.to_dict(), indent=2, allow_nan=False) + "\n")
         write_report(run, verdict, run.folder / "report.html")

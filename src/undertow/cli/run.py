@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+import undertow
 from undertow.api import RUNS, Observation, new_folder, observe
 from undertow.cli.app import app, aside
 from undertow.cli.report import judge
-from undertow.diagnose import Review, review
 from undertow.errors import UndertowError
 from undertow.launch import NOTHING, Program, launch, module, script
-from undertow.preflight import first_steps
 from undertow.progress import Progress
 from undertow.ranks import apart, rank
 from undertow.store import Run
+
+if TYPE_CHECKING:
+    from undertow.diagnose import Review
 
 __all__: list[str] = []
 
@@ -76,8 +78,10 @@ def run(
         told = not no_report and rank() == 0
         if not preflight:
             return _observed(program, observation, told)[0]
+        from undertow.preflight import first_steps
+
         status, verdict = _observed(program, observation, told, first_steps())
-        return status or int(bool((verdict or review(Run(folder))).findings))
+        return status or int(bool((verdict or undertow.review(Run(folder))).findings))
 
     context.obj.append(start)
 
