@@ -1,6 +1,7 @@
 """Our sweep beside `loss.backward()`, in time and memory: `python -m benchmarks.sweep`.
 
-One thread, eager, the ways compared one after the other in every round, medians of the ratios within a round.
+One thread, eager, the ways compared one after the other in every round, medians of the ratios within a round. Times are
+those that the process had on the processor, which other work on the machine changes little.
 """
 
 from __future__ import annotations
@@ -64,12 +65,12 @@ class Cost(NamedTuple):
 
 def cost(task: Task, backward: Backward) -> Cost:
     task.model.zero_grad(set_to_none=True)
-    start = time.perf_counter()
+    start = time.process_time()
     loss = task.loss()
-    between = time.perf_counter()
+    between = time.process_time()
     backward(loss)
     del loss
-    end = time.perf_counter()
+    end = time.process_time()
     return Cost(end - start, end - between)
 
 
