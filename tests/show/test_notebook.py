@@ -64,6 +64,11 @@ def test_the_file_and_the_frame_hold_the_same_headings(made, name, tmp_path):
     assert heads[0] == heads[1] != []
 
 
+def test_a_framed_result_takes_two_megabytes(made):
+    assert len(made["path"]._repr_html_()) < 2.2e6
+    assert len(made["review"]._repr_html_()) < 1e5
+
+
 def test_what_nobody_can_draw_says_so():
     with pytest.raises(ShowError, match="no picture of a dict"):
         blocks_of({})

@@ -49,7 +49,7 @@ def painted(block: Figure, dark: bool) -> Picture:
 
 def _axis(given: Any, colours: dict[str, str]) -> dict[str, Any]:
     ink, rule = colours["muted"], colours["rule"]
-    return {"gridcolor": rule, "linecolor": rule, "zeroline": False, "tickfont": {"color": ink}, **given}
+    return {"gridcolor": rule, "linecolor": rule, "zeroline": False, "tickfont": {"color": ink, "size": 12}, **given}
 
 
 def _coloured(value: Any, colours: dict[str, str]) -> Any:
