@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 __all__ = ["Shown"]
+
+
+class Stored(Protocol):
+    """A run on disk, such as `undertow.Run`."""
+
+    folder: Path
 
 
 class Shown:
@@ -39,6 +45,17 @@ class Shown:
         """
         written: Path = _show().saved(self, path)
         return written
+
+    def keep(self, run: Stored) -> Path:
+        """Keep it in a run's folder, where the run's report shows it from then on, and return where it is.
+
+        Of results of one kind the last is kept.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        kept: Path = _show().kept_with(self, run.folder)
+        return kept
 
     def _repr_html_(self) -> str:
         """As a notebook shows it: the page of `save`, framed."""

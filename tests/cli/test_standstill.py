@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.show import runs
 from undertow import cli
 
 SCRIPT = """
@@ -52,6 +53,16 @@ def test_a_checkpoint_is_where_it_stands(script, monkeypatch, capsys):
     torch.save({"model": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}, file)
     assert call(monkeypatch, f"{script}:stands", "--checkpoint", str(file), "--steps", "20") == 0
     assert capsys.readouterr().out.startswith("it has not stopped")
+
+
+def test_what_was_found_is_kept_with_a_run_and_shown_in_its_report(script, monkeypatch, capsys):
+    run = runs.sigmoids(script.with_name("run"))
+    assert call(monkeypatch, f"{script}:stands", "--steps", "20", "--run", str(run.folder)) == 0
+    assert capsys.readouterr().out.startswith("steps are too small")
+    assert {*run.results} == {"standstill", "density"}
+    page = (run.folder / "report.html").read_text()
+    assert "step-too-small" in page
+    assert "Spectral density" in page
 
 
 @pytest.mark.parametrize(

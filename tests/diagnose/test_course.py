@@ -13,6 +13,7 @@ from torch import nn
 import undertow
 from tests.strategies import seeds
 from undertow.diagnose.course import spikes, standing
+from undertow.store.kept import keep
 
 
 def course(count, seed, noise=0.1, pace=100.0, floor=0.5):
@@ -141,3 +142,13 @@ def test_why_it_stands_is_told_by_what_its_steps_promised(why, tmp_path):
     found = regressed(tmp_path / "run", **STANDING[why])["UT704"]
     assert found.evidence["why"] == why
     assert math.isfinite(found.evidence["at_most"])
+
+
+def test_what_was_tried_out_from_there_is_told_instead(tmp_path):
+    before = regressed(tmp_path / "run", **STANDING["noise"])["UT704"]
+    assert "tried out" not in before.message
+    blocks = [{"kind": "Text", "title": "saddle: it stands on a saddle", "note": "", "paragraphs": ["Add noise."]}]
+    keep(tmp_path / "run", "standstill", blocks)
+    after = {remark.code: remark for remark in undertow.review(undertow.Run(tmp_path / "run")).remarks}["UT704"]
+    assert "tried out from there: it stands on a saddle" in after.message
+    assert after.advice == "Add noise."

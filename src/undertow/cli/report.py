@@ -20,7 +20,7 @@ from undertow.store import Run
 if TYPE_CHECKING:
     from undertow.diagnose import Review
 
-__all__ = ["judge"]
+__all__ = ["judge", "rewritten"]
 
 
 @app.command()
@@ -50,12 +50,11 @@ def _exchange(reviews: dict[str, Review], sarif: Path | None, junit: Path | None
 
 def judge(run: Run, console: Console) -> Review:
     """Judge a run, write `review.json` and `report.html` into its folder, and print the verdict."""
-    from undertow.show import print_review, write_report
+    from undertow.show import print_review
 
     verdict = undertow.review(run)
     try:
-        _replace(run.folder / "review.json", json.dumps(verdict.to_dict(), indent=2, allow_nan=False) + "\n")
-        write_report(run, verdict, run.folder / "report.html")
+        _write(run, verdict)
     except OSError as error:
         print_review(run, verdict, console)
         raise StoreError(
@@ -64,6 +63,25 @@ def judge(run: Run, console: Console) -> Review:
         ) from error
     print_review(run, verdict, console)
     return verdict
+
+
+def rewritten(run: Run) -> None:
+    """Judge a run and write its report anew, without a word.
+
+    Raises:
+        StoreError: There is no room for it.
+    """
+    try:
+        _write(run, undertow.review(run))
+    except OSError as error:
+        raise StoreError(f"the report could not be written in {run.folder}: {error}\n  Make room.") from error
+
+
+def _write(run: Run, verdict: Review) -> None:
+    from undertow.show import write_report
+
+    _replace(run.folder / "review.json", json.dumps(verdict.to_dict(), indent=2, allow_nan=False) + "\n")
+    write_report(run, verdict, run.folder / "report.html")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from undertow.api import RUNS
 from undertow.cli.app import app
 from undertow.cli.made import checkpoint, made, weights_of
+from undertow.cli.report import rewritten
+from undertow.cli.stored import Below, stored_run
+from undertow.curvature import Curvature, curvature
+from undertow.errors import CurvatureError, GraphError
 from undertow.standstill import standstill as tried_out
+from undertow.store import Run
 
 __all__: list[str] = []
 
@@ -30,13 +37,30 @@ def standstill(
         typer.Option("--checkpoint", metavar="FILE", help="Where the run stands: weights, and the optimizer's state."),
     ] = None,
     steps: Annotated[int, typer.Option(metavar="N", help="Steps of each trial.")] = 100,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", help="Keep what was found with this run, and show it in its report."),
+    ] = None,
+    below: Below = RUNS,
 ) -> None:
     """Say why a training stands still, by short trainings onward from where it stands."""
+    stored = None if run is None else stored_run(run, below)
     model, loss_fn, batches, optimizer = made(problem, "model, loss_fn, batches, optimizer")
     if at is not None:
-        found = checkpoint(at)
-        model.load_state_dict(weights_of(found, at))
-        state = next((found[name] for name in OPTIMIZER if found.get(name) is not None), None)
+        saved = checkpoint(at)
+        model.load_state_dict(weights_of(saved, at))
+        state = next((saved[name] for name in OPTIMIZER if saved.get(name) is not None), None)
         if state is not None:
             optimizer.load_state_dict(state)
-    print(tried_out(model, loss_fn, batches, optimizer, steps=steps))
+    found = tried_out(model, loss_fn, batches, optimizer, steps=steps)
+    print(found)
+    if stored is not None:
+        found.keep(stored)
+        _keep_spectrum(stored, curvature(model, loss_fn, batches))
+        rewritten(Run(stored.folder))
+
+
+def _keep_spectrum(stored: Run, curved: Curvature) -> None:
+    """Where there is one: a loss need not have a second derivative, nor one that is finite."""
+    with suppress(CurvatureError, GraphError):
+        curved.density().keep(stored)

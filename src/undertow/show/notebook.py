@@ -19,6 +19,7 @@ from undertow.noise import NoiseOfRun
 from undertow.show.blocks import Block, Facts, Figure
 from undertow.show.comparison import beside
 from undertow.show.judgement import summed
+from undertow.show.kept import plain_blocks
 from undertow.show.landscape import path_blocks, slice_blocks
 from undertow.show.noise import noise_blocks
 from undertow.show.outlook import Question, fan_of, forecast_blocks, prospects
@@ -29,8 +30,9 @@ from undertow.show.spectrum import spectrum_blocks
 from undertow.show.standstill import standstill_blocks
 from undertow.standstill import Standstill
 from undertow.store import Run
+from undertow.store.kept import keep
 
-__all__ = ["blocks_of", "figure_of", "figures_of", "framed", "saved"]
+__all__ = ["blocks_of", "figure_of", "figures_of", "framed", "kept_with", "saved"]
 
 TALL = 1400
 """Pixels above which a frame scrolls, until the page in it says how tall it is."""
@@ -83,6 +85,11 @@ def figure_of(result: Any, dark: bool) -> Picture:
 def saved(result: Any, path: str | Path) -> Path:
     """Its page, written to a file."""
     return written(_page(result, embedded=False), path)
+
+
+def kept_with(result: Any, folder: Path) -> Path:
+    """Its blocks, kept in a run's folder for that run's report."""
+    return keep(folder, type(result).__name__.lower(), plain_blocks(blocks_of(result)))
 
 
 def framed(result: Any) -> str:

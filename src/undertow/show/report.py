@@ -11,6 +11,7 @@ from undertow.show import figures
 from undertow.show.blocks import Block, Decades, Facts, Listing, Table, Text
 from undertow.show.flowmap import flow_map
 from undertow.show.judgement import account, judgement
+from undertow.show.kept import kept_blocks
 from undertow.show.moments import Moment, moments
 from undertow.show.outlook import fan
 from undertow.show.signal import signal_and_noise
@@ -64,7 +65,7 @@ def judged(run: Run, review: Review) -> list[Block]:
 def pictures(run: Run, review: Review) -> list[Block]:
     """What a report shows after the judgement: the flow map, the account, the figures, the particulars."""
     shown = moments(run, review.cause)
-    return [*_flow(run, review, shown), *_drawn(run, review, shown), *_particulars(run)]
+    return [*kept_blocks(run), *_flow(run, review, shown), *_drawn(run, review, shown), *_particulars(run)]
 
 
 def _flow(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:

@@ -18,6 +18,7 @@ from undertow.engine.plan import Plan
 from undertow.errors import StoreError
 from undertow.shown import Shown
 from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout
+from undertow.store.kept import Kept, kept
 from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
     Activation,
@@ -142,6 +143,11 @@ class Run(Shown):
             columns = unpack_columns(blob, len(UPDATE_COLUMNS))
             found.append(Updates(step, *[self._padded(column) for column in columns]))
         return found
+
+    @cached_property
+    def results(self) -> Kept:
+        """What was kept with it later, by name: why it stands still, its spectrum, …; see `keep` of such a result."""
+        return kept(self.folder)
 
     @cached_property
     def events(self) -> list[Event]:
