@@ -123,7 +123,7 @@ WITHIN_THE_ENGINE = {
     "undertow.engine.graph": ("undertow.engine.reading", "undertow.errors", "torch"),
     "undertow.engine.saved": ("torch",),
     "undertow.engine.lifetimes": ("undertow.engine.graph", "undertow.engine.reading", "undertow.engine.saved"),
-    "undertow.engine.schedule": ("undertow.engine.graph", "undertow.engine.lifetimes", "torch"),
+    "undertow.engine.schedule": ("undertow.engine.graph", "torch"),
     "undertow.engine.flow": ("undertow.engine.graph", "undertow.engine.plan"),
 }
 """A new operation touches the calculus alone, and the graph and the flow are plain data."""

@@ -9,13 +9,16 @@ from undertow.engine.graph import Graph
 from undertow.engine.reading import Space
 from undertow.engine.saved import saves_input, saves_output
 
-__all__ = ["LARGE", "letting_go"]
+__all__ = ["LARGE", "SPARE", "letting_go"]
 
 LARGE = 1 << 18
 """Bytes. As much is let go of in any case; of less, as gradients take up, for each tensor takes some microseconds."""
 
 SPARE = 1 / 20
-"""The share of what was saved by which a sweep may come to hold more than that."""
+"""The share of what was saved by which a sweep may come to hold more than that: half of the tenth that is aimed at."""
+
+MOST_KNOWN = 64
+_KNOWN: dict[int, list[bool]] = {}
 
 VIEWS = frozenset(
     name + "Backward0"
@@ -25,7 +28,19 @@ VIEWS = frozenset(
 
 
 def letting_go(graph: Graph) -> list[bool]:
-    """For each operation, whether it lets go: where a tensor is large, or else as far as gradients take its place."""
+    """For each operation, whether it lets go: where a tensor is large, or else as far as gradients take its place.
+
+    Graphs of one signature share the answer.
+    """
+    key = graph.signature()
+    if key not in _KNOWN:
+        while len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.pop(next(iter(_KNOWN)))
+        _KNOWN[key] = _made_out(graph)
+    return _KNOWN[key]
+
+
+def _made_out(graph: Graph) -> list[bool]:
     weights = [_is_weight(graph, index) for index in range(len(graph))]
     let_go = [_largest(graph, index, weights) >= LARGE for index in range(len(graph))]
     sizes, holders = _memory(graph, weights)

@@ -7,26 +7,27 @@ from operator import or_
 from typing import Any, NoReturn
 
 from undertow.engine.graph import Graph
+from undertow.engine.lifetimes import letting_go
 from undertow.engine.saved import held_by
-from undertow.engine.schedule import Schedule
 from undertow.engine.sweep import Watcher
 
 __all__ = ["releasing"]
 
 
-def releasing(watcher: Watcher, graph: Graph, schedule: Schedule) -> Watcher:
+def releasing(watcher: Watcher, graph: Graph) -> Watcher:
     """What shows a pass to a watcher and lets go, as it goes on, of what operations saved."""
-    return Releasing(watcher, graph, schedule) if any(schedule.lets_go) else watcher
+    lets_go = letting_go(graph)
+    return Releasing(watcher, graph, lets_go) if any(lets_go) else watcher
 
 
 class Releasing:
     """Shows what it sees to another watcher, and then lets go of what the operation saved."""
 
-    def __init__(self, inner: Watcher, graph: Graph, schedule: Schedule):
+    def __init__(self, inner: Watcher, graph: Graph, lets_go: Sequence[bool]):
         self.inner = inner
         self.nodes = graph.nodes
-        self.lets_go = schedule.lets_go
-        self.concerns = [*map(or_, inner.concerns, schedule.lets_go)]
+        self.lets_go = lets_go
+        self.concerns = [*map(or_, inner.concerns, lets_go)]
 
     def saw(self, index: int, contributions: Sequence[Any], cotangents: Sequence[Any]) -> None:
         if self.inner.concerns[index]:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import torch
 
 from undertow.engine.graph import Graph
-from undertow.engine.lifetimes import letting_go
 
 __all__ = ["Schedule", "Target", "Visit"]
 
@@ -54,7 +53,6 @@ class Schedule:
         visits: The operations on a path to where the sweep goes, in order.
         places: How many outputs the operations of the graph have together.
         roots: The place of each output that the sweep starts from.
-        lets_go: For each operation of the graph, whether it lets go of what it saved, if the graph is not to be kept.
     """
 
     def __init__(self, graph: Graph, destinations: Iterable[int]):
@@ -63,7 +61,6 @@ class Schedule:
         self._places = [range(end - len(spaces), end) for end, spaces in zip(ends, graph.spaces, strict=True)]
         self.roots = [self._places[index][slot] for index, slot in graph.roots]
         needed = graph.towards(destinations)
-        self.lets_go = letting_go(graph)
         self.visits = [self._visit(graph, index, needed) for index in range(len(graph)) if needed[index]]
 
     @classmethod
