@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 import undertow
@@ -123,3 +124,25 @@ def test_pytorchs_own_gradient_of_as_strided_scatter_is_not_that_of_what_it_comp
     x, y = torch.randn(3, 4, dtype=torch.float64, requires_grad=True), torch.randn(2, 4, dtype=torch.float64)
     (gradient,) = torch.autograd.grad(torch.as_strided_scatter(x, y, (2, 4), (4, 1)).sum(), x)
     assert not torch.equal(gradient, torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).unsqueeze(1).expand(3, 4))
+
+
+def test_pytorchs_own_gradient_of_equal_extremes_of_a_segment_is_not_linear():
+    x = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
+    most = torch.segment_reduce(x, "max", lengths=torch.tensor([3]))
+    up, down = (torch.autograd.grad(most, x, torch.tensor([c]), retain_graph=True)[0] for c in (1.0, -1.0))
+    assert not torch.equal(up, -down)
+
+
+@pytest.mark.parametrize(
+    ("name", "run"),
+    {
+        "GridSampler2DBackward0": lambda x: F.grid_sample(
+            x.reshape(1, 1, 2, 3), torch.zeros(1, 1, 1, 2), "bicubic", align_corners=False
+        ),
+        "SegmentReduceBackward0": lambda x: torch.segment_reduce(x * 0, "max", lengths=torch.tensor([6])),
+    }.items(),
+)
+def test_cubic_sampling_and_equal_extremes_of_a_segment_are_borrowed(name, run):
+    x = torch.randn(6, requires_grad=True)
+    assert undertow.backward(run(x).sum(), calculus=undertow.CALCULUS).borrowed == {name: 1}
+    assert torch.equal(x.grad, torch.autograd.grad(run(x).sum(), x)[0])
