@@ -3,6 +3,8 @@
 import json
 
 import pytest
+import torch
+from torch import nn
 
 import undertow
 from tests.show import results, runs
@@ -38,6 +40,28 @@ def test_what_is_kept_is_shown_in_the_report_as_it_shows_itself(name, run, tmp_p
     assert {block.title for block in blocks} <= {block.title for block in shown}
     page = write_report(again, runs.sick(again), tmp_path / "report.html").read_text()
     assert all(block.title.partition("'")[0] in page for block in blocks)
+
+
+def saddle():
+    """A product of two layers that are zero: its gradient is zero, and its curvature is not."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 4, bias=False), nn.Linear(4, 3, bias=False))
+    for layer in model:
+        nn.init.zeros_(layer.weight)
+    inputs = torch.randn(48, 6)
+    targets = inputs @ torch.randn(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    return undertow.standstill(model, nn.functional.mse_loss, [(inputs, targets)], optimizer)
+
+
+def test_the_way_off_a_saddle_is_drawn():
+    stands = saddle()
+    assert stands.kind == "saddle"
+    drawn = next(block for block in blocks_of(stands) if "negative curvature" in block.title)
+    ahead, back = drawn.data
+    assert max(ahead["y"] + back["y"]) == pytest.approx(stands.escape.fall)
+    assert (stands.escape.length, stands.escape.fall) in stands.escape.looks
+    assert len(ahead["x"]) + len(back["x"]) == len(stands.escape.looks)
 
 
 def test_of_one_kind_the_last_is_kept(run):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
+
 from undertow.show.blocks import Block, Figure, Listing, Text
-from undertow.show.traces import axis
-from undertow.show.words import sentence
-from undertow.standstill import Standstill
+from undertow.show.traces import across, axis, line, log_axis
+from undertow.show.words import number, sentence
+from undertow.standstill import Escape, Standstill
 
 __all__ = ["standstill_blocks"]
 
@@ -15,7 +19,38 @@ def standstill_blocks(seen: Standstill) -> list[Block]:
     meaning, _, *facts = str(seen).splitlines()
     told = tuple(("", sentence(fact.strip().rstrip(";"))) for fact in facts if not fact.startswith("    "))
     top = Text(f"{seen.kind}: {meaning}", paragraphs=(sentence(seen.advice),))
-    return [top, Listing("What shows it", items=told), *_trials(seen)]
+    return [top, Listing("What shows it", items=told), *_trials(seen), *_way_out(seen.escape)]
+
+
+def _way_out(way: Escape | None) -> Iterator[Figure]:
+    """The loss along the direction in which it curves down most, either way."""
+    if way is None:
+        return
+    sides = ("along it", "@gain", 1), ("the other way", "@soft", -1)
+    traces = [
+        line(
+            [abs(length) for length, _ in way.looks if length * sign > 0],
+            [fall for length, fall in way.looks if length * sign > 0],
+            name,
+            colour,
+            1.8,
+        )
+        | {"mode": "lines+markers", "marker": {"size": 5}}
+        for name, colour, sign in sides
+    ]
+    lengths = np.array([abs(length) for length, _ in way.looks])
+    note = (
+        f"By how much the loss falls with one step of each length: by {number(way.fall)} at best, with a length of "
+        f"{number(way.length)}. Steps that raise it by more than that are left out; straight downhill brings "
+        f"{number(way.downhill)} (the dashed line)."
+    )
+    layout = {
+        "xaxis": log_axis("length of the step", lengths),
+        "yaxis": axis("fall of the loss") | {"range": [-way.fall, 1.08 * way.fall]},
+        "showlegend": True,
+        **across(way.downhill, "straight downhill"),
+    }
+    yield Figure("Along the direction of most negative curvature", note, traces, layout)
 
 
 def _trials(seen: Standstill) -> list[Figure]:

@@ -27,12 +27,14 @@ class Escape:
         length: How far the step goes.
         fall: By how much the loss falls with it.
         downhill: By how much it falls with the best step straight downhill that goes no farther.
+        looks: By how much it falls with each step that was tried: its length along the direction, below 0 backward.
     """
 
     direction: Sequence[Tensor] = field(repr=False)
     length: float
     fall: float
     downhill: float
+    looks: Sequence[tuple[float, float]] = field(repr=False)
 
     @property
     def by_curvature(self) -> bool:
@@ -45,16 +47,20 @@ def escape(training: Training, lowest: Eigenpair, gradient: Sequence[Tensor]) ->
     vector, _ = arranged(lowest.vector)
     scale = _norm([parameter.detach() for parameter in training.parameters.values()]) or 1.0
     lengths = [scale * length for length in LENGTHS]
-    ways = [vector, [-part for part in vector]]
+    signs = {1: vector, -1: [-part for part in vector]}
     here = training.loss()
-    steps = [(here - training.loss_along(way, length), length, way) for way in ways for length in lengths]
-    fall, length, way = max(steps, key=lambda step: step[0])
+    falls = {
+        (sign, length): here - training.loss_along(way, length) for sign, way in signs.items() for length in lengths
+    }
+    sign, length = max(falls, key=lambda step: falls[step])
+    fall = falls[sign, length]
     if not fall > training.resolution:
         return None
     size = _norm(gradient)
     shorter = [short for short in lengths if short <= length] if size else []
     straight = [here - training.loss_along(gradient, -short / size) for short in shorter]
-    return Escape(way, length, fall, max(straight, default=0.0))
+    looks = sorted((sign * way * length, seen) for (way, length), seen in falls.items())
+    return Escape(signs[sign], length, fall, max(straight, default=0.0), looks)
 
 
 def _norm(tensors: Sequence[Tensor]) -> float:
