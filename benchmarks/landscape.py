@@ -36,7 +36,7 @@ class Case:
     inputs: Tensor
     targets: Tensor
     points: int = 51
-    rounds: int = 3
+    rounds: int = 7
 
 
 def digits(count: int) -> tuple[Tensor, Tensor]:
