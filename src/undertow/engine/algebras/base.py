@@ -107,7 +107,8 @@ def _beginnings(local: Local) -> dict[tuple[int, int], Any]:
 def fitted(contribution: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
     """A tensor summed over the dimensions that were broadcast, and in another dtype; itself if it fits."""
     if contribution.shape != shape:
-        contribution = contribution.sum_to_size(shape)
+        by_rows = contribution.shape[1:] == shape  # most often, for a bias, and faster to sum plainly
+        contribution = contribution.sum(0) if by_rows else contribution.sum_to_size(shape)
     if contribution.dtype is dtype:
         return contribution
     return (contribution.real if contribution.is_complex() and not dtype.is_complex else contribution).to(dtype)

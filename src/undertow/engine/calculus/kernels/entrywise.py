@@ -39,7 +39,13 @@ def _of_reals(product: Callable[[Tensor, Any], Tensor]) -> Kernel:
     return kernel
 
 
-relu = _of_reals(lambda c, node: aten.threshold_backward.default(c, node._saved_result, 0))
+threshold_backward: Any = aten.threshold_backward.default
+
+
+def relu(node: Any, cotangents: Cotangents, _: Wanted) -> Products:
+    return (threshold_backward(cotangents[0], node._saved_result, 0),)
+
+
 tanh = _of_reals(lambda c, node: aten.tanh_backward.default(c, node._saved_result))
 sigmoid = _of_reals(lambda c, node: aten.sigmoid_backward.default(c, node._saved_result))
 log_sigmoid = _of_reals(lambda c, node: aten.log_sigmoid_backward.default(c, node._saved_self, node._saved_buffer))
