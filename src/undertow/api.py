@@ -140,19 +140,20 @@ def observe(
     """
     refuse_a_second()
     sampler = Sampler(budget, every, frozenset(focus))
-    writer = Writer(Path(store) if store is not None else new_folder(Path(sys.argv[0]).stem or "session"))
-    writer.meta(
-        name=writer.folder.name,
-        started=time.time(),
-        script=sys.argv[0],
-        argv=sys.argv,
-        budget=budget,
-        every=every,
-        rank=rank(),
-        ranks=ranks(),
-        python=platform.python_version(),
-        host=socket.gethostname(),
-    )
+    folder = Path(store) if store is not None else new_folder(Path(sys.argv[0]).stem or "session")
+    facts = {
+        "name": folder.absolute().name,
+        "started": time.time(),
+        "script": sys.argv[0],
+        "argv": sys.argv,
+        "budget": budget,
+        "every": every,
+        "rank": rank(),
+        "ranks": ranks(),
+        "python": platform.python_version(),
+        "host": socket.gethostname(),
+    }
+    writer = Writer(folder, facts)
     return Observation(Session(writer, sampler, model, optimizer), writer)
 
 

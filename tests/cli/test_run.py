@@ -202,7 +202,7 @@ def test_a_disk_that_fills_up_is_told_after_the_training_has_ended_as_it_would(t
     (tmp_path / "train.py").write_text(TRAIN)
 
     def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
 
     watched = run(
         "--every-step", "train.py", folder=tmp_path, env={"STEPS": "600", "PAUSE": "0.004"}, preexec_fn=small_files
@@ -213,15 +213,26 @@ def test_a_disk_that_fills_up_is_told_after_the_training_has_ended_as_it_would(t
     assert stored(tmp_path).meta["format"]
 
 
+def test_a_disk_that_is_full_from_the_start_is_told_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+
+    def tiny_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+    watched = run("train.py", folder=tmp_path, preexec_fn=tiny_files)
+    assert not watched.stdout
+    assert watched.returncode == 1
+    assert "cannot keep a run in" in watched.stderr
+    assert "Traceback" not in watched.stderr
+
+
 COUNTING = """
 import sys
-import undertow.cli.report, undertow.cli.run
+import undertow
 from undertow.cli import main
 
-counted = []
-for module in (undertow.cli.report, undertow.cli.run):
-    review = module.review
-    module.review = lambda run, review=review: counted.append(run) or review(run)
+counted, review = [], undertow.review
+undertow.review = lambda run: counted.append(run) or review(run)
 try:
     main()
 finally:

@@ -29,7 +29,7 @@ FORMAT = 4
 class Writer:
     """The one writer of a run's database: SQLite in write-ahead mode, committed at each sampled step."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, facts: Mapping[str, Any] | None = None):
         self.folder = folder.absolute()  # the program may go elsewhere
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -37,13 +37,13 @@ class Writer:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript("BEGIN;" + files(__package__).joinpath("schema.sql").read_text() + "COMMIT;")
+            self.meta(format=FORMAT, **(facts or {}))
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"cannot keep a run in {folder}: {error}\n"
                 "  Nothing of the training would be remembered.\n"
                 "  Choose another folder with --store (or store=), one that can be written and holds no run yet."
             ) from error
-        self.meta(format=FORMAT)
 
     def meta(self, **facts: Any) -> None:
         rows = [(key, json.dumps(value)) for key, value in facts.items()]
