@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import undertow
 from undertow.curvature import curvature
+from undertow.curvature.controlled import controlled
 from undertow.curvature.straight import DEPENDS
+from undertow.noise import Estimate
 
 SETTINGS = settings(max_examples=25, deadline=None)
 
@@ -318,3 +321,44 @@ def test_inputs_that_the_table_leaves_out_have_derivative_zero(name):
         for place, part in enumerate(back if isinstance(back, tuple) else (back,)):
             assert place in kept or part is None or not part.any()
             assert place not in kept or (part is not None and part.any())
+
+
+def test_networks_that_are_sure_of_their_answers_are_exact_in_single_precision_too():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 3))
+    inputs = torch.randn(40, 3)
+    with torch.no_grad():
+        model[2].weight.mul_(8)
+    labels = model(inputs).argmax(1)
+    found = curvature(model, F.cross_entropy, (inputs, labels)).trace()
+    double = curvature(model.double(), F.cross_entropy, (inputs.double(), labels))
+    assert found.how.startswith("exact")
+    assert found.whole.value == pytest.approx(float(double.operator.matrix().trace()), rel=1e-3)
+
+
+def quadratic(matrix):
+    """The Hessian of a quadratic in two tensors, which is the matrix itself."""
+    point = {"a": torch.zeros(30, dtype=torch.float64), "b": torch.zeros(30, dtype=torch.float64)}
+    vector = torch.cat([tensor.requires_grad_() for tensor in point.values()])
+    return undertow.hessian(vector @ matrix @ vector / 2, point)
+
+
+def symmetric(generator):
+    made = torch.randn(60, 60, generator=generator, dtype=torch.float64)
+    return made + made.T
+
+
+@pytest.mark.parametrize("near", [0.05, 3.0])
+def test_a_matrix_of_known_trace_helps_where_it_is_near_and_is_left_alone_where_it_is_not(near):
+    generator, off, told = torch.Generator().manual_seed(0), [], []
+    for _ in range(40):
+        left = symmetric(generator) * near
+        other = symmetric(generator)
+        matrix, diagonal = left + other, other.diagonal()
+        known = {"a": Estimate(float(diagonal[:30].sum()), 0.0), "b": Estimate(float(diagonal[30:].sum()), 0.0)}
+        found = controlled(quadratic(matrix), quadratic(other), known, 48)
+        assert sum(part.value for part in found.by_tensor.values()) == pytest.approx(found.whole.value)
+        off.append((found.whole.value - float(matrix.trace())) / found.whole.error)
+        told.append("leaves" in found.how)
+    assert all(told) if near < 1 else sum(told) <= 6
+    assert sum(abs(o) < 2.3 for o in off) >= 34  # t with 10 degrees of freedom: 95 in 100

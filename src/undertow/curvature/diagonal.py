@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from undertow.curvature.controlled import controlled
 from undertow.curvature.straight import beside, straight
 from undertow.curvature.swept import Swept, swept
 from undertow.curvature.trace import Trace, estimate, trace
-from undertow.linear import hessian
+from undertow.errors import MissingRuleError
+from undertow.linear import gauss_newton, hessian
 from undertow.noise import Estimate
 from undertow.noise.estimate import total
 
@@ -27,7 +30,7 @@ def traced(curved: Curvature, products: int) -> Trace:
     """Its trace, with so many products or sweeps at most for either part."""
     parameters = {name: p for name, p in curved.model.named_parameters() if p.requires_grad}
     served = [*parameters] if curved.of == "gauss-newton" else _straight(curved, parameters)
-    found = swept(curved.model, curved.loss, curved.outputs, products) if served else None
+    found = swept(curved.model, curved.loss, curved.outputs, products)
     if found is None:
         return trace(curved.operator, products)
     parts = {name: _told(found, found.rows[name]) for name in served}
@@ -35,10 +38,24 @@ def traced(curved: Curvature, products: int) -> Trace:
     rest = {name: p for name, p in parameters.items() if name not in parts}
     if not rest:
         return Trace(whole, parts, found.sweeps, _how(curved, found))
-    probed = trace(hessian(curved.loss, rest), products)
+    probed = _probed(curved, found, rest, products)
+    if not parts:
+        return replace(probed, products=found.sweeps + probed.products)
     by_tensor = {name: (parts | {**probed.by_tensor})[name] for name in parameters}
     how = f"{len(parts)} of {len(parameters)} tensors {_how(curved, found)}; the others {probed.how}"
     return Trace(total([whole, probed.whole]), by_tensor, found.sweeps + probed.products, how)
+
+
+def _probed(curved: Curvature, found: Swept, rest: Mapping[str, Tensor], products: int) -> Trace:
+    """The blocks of some tensors by probes, with the help of the Gauss-Newton matrix where its trace is exact."""
+    operator = hessian(curved.loss, rest)
+    if not found.exact:
+        return trace(operator, products)
+    try:
+        near = gauss_newton(curved.loss, [*curved.outputs], rest)
+        return controlled(operator, near, {name: _told(found, found.rows[name]) for name in rest}, products)
+    except MissingRuleError:
+        return trace(operator, products)
 
 
 def _straight(curved: Curvature, parameters: Mapping[str, Tensor]) -> list[str]:

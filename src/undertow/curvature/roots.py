@@ -98,8 +98,8 @@ class Entries(Root):
 def roots(curved: Operator, outputs: Sequence[Tensor]) -> list[Root] | None:
     """Of the Hessian of a loss by some outputs, whose first dimensions are examples; `None` where examples meet in it.
 
-    That they do not, nor entries where the answer is `Entries`, is seen by a product with random numbers, in which
-    whatever there is between them shows.
+    That entries do not meet is seen by a product with random numbers; that examples do not, by products with random
+    numbers for some of them, which give nothing for the others: for as many parts of them as tell any two apart.
     """
     chance = torch.Generator().manual_seed(0)
     probe = [torch.randn(o.shape, generator=chance, dtype=torch.float64).to(o) for o in outputs]
@@ -108,11 +108,25 @@ def roots(curved: Operator, outputs: Sequence[Tensor]) -> list[Root] | None:
     if _alike(wanted, [v * p for v, p in zip(values, probe, strict=True)]):
         return [Entries(value) for value in values]
     width = max(math.prod(output.shape[1:]) for output in outputs)
-    if width > WIDEST:
+    if width > WIDEST or not _apart(curved, probe):
         return None
     blocks = _blocks(curved, outputs, width)
-    made = [torch.einsum("nij,nj->ni", b, p.flatten(1)).reshape(p.shape) for b, p in zip(blocks, probe, strict=True)]
-    return [_rooted(b, o) for b, o in zip(blocks, outputs, strict=True)] if _alike(wanted, made) else None
+    return [_rooted(b, o) for b, o in zip(blocks, outputs, strict=True)]
+
+
+def _apart(curved: Operator, probe: Sequence[Tensor]) -> bool:
+    """Whether no example meets another: of any two, some digit of their numbers differs."""
+    ends = torch.tensor([len(part) for part in probe]).cumsum(0).tolist()
+    numbers = [torch.arange(end - len(part), end, device=part.device) for part, end in zip(probe, ends, strict=True)]
+    for digit in range((ends[-1] - 1).bit_length()):
+        chosen = [(number >> digit & 1).bool() for number in numbers]
+        part = [p * c.reshape(-1, *[1] * (p.ndim - 1)) for p, c in zip(probe, chosen, strict=True)]
+        answer = _product(curved, part)
+        size = max(float(a.abs().max()) for a in answer)
+        beyond = max([float(a[~c].abs().max()) for a, c in zip(answer, chosen, strict=True) if not bool(c.all())])
+        if beyond > ROUNDED * torch.finfo(answer[0].dtype).eps * size:
+            return False
+    return True
 
 
 def _product(curved: Operator, point: Sequence[Tensor]) -> list[Tensor]:
