@@ -11,11 +11,14 @@ CASES = load()
 
 MISREAD_ONCE = {
     "checkpoint_with_a_prefix": "UT107",
+    "column_of_log_probabilities_times_row_of_advantages": "UT404",
     "image_zero_for_every_index": "UT502",
+    "letters_added_up": "UT407",
     "log_of_clamped_scores": "UT402",
     "lower_bound_minimised": "UT409",
     "numbers_compared_with_strings": "UT504",
     "only_one_of_two_zeroed": "UT303",
+    "temporal_classification_of_raw_scores": "UT402",
     "views_only_pulled_together": "UT205",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ LOSSES = frozenset(
     {
         "BinaryCrossEntropyBackward0",
         "BinaryCrossEntropyWithLogitsBackward0",
+        "CtcLossBackward0",
         "HuberLossBackward0",
         "KlDivBackward0",
         "MseLossBackward0",
@@ -47,10 +49,22 @@ def target(graph: Graph, head: LossHead) -> Target | None:
     """What the first loss operation of the head compares its input with."""
     for index in head.operations:
         node = graph.nodes[index]
+        if type(node).__name__ == "CtcLossBackward0":
+            return _of_sequences(graph, index)
         if type(node).__name__ in LOSSES:
             wanted = saved(node, "target")
             return None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"))
     return _by_hand(graph, head)
+
+
+def _of_sequences(graph: Graph, index: int) -> Target | None:
+    """Of a loss over alignments: how often a letter comes says nothing about chance, and is not counted."""
+    node = graph.nodes[index]
+    wanted, value = saved(node, "targets"), saved(node, "log_probs")
+    if wanted is None or value is None:
+        return None
+    by_example = value.detach().transpose(0, 1) if value.dim() == 3 else value.detach()[None]
+    return replace(_target(graph, index, wanted.detach(), by_example), counts=(), whole=False)
 
 
 def _by_hand(graph: Graph, head: LossHead) -> Target | None:
@@ -170,13 +184,17 @@ def _counts(wanted: NDArray[Any], value: Tensor | None) -> tuple[int, ...]:
     return tuple(np.bincount(kept.astype(np.int64), minlength=classes).tolist())
 
 
+LAST_DIMENSION = frozenset({"CtcLossBackward0", "KlDivBackward0"})
+"""Losses of log-probabilities that have the classes last."""
+
+
 def _log_total(node: Any, value: Tensor) -> float:
     """For losses of log-probabilities, the mean of log Σ exp over classes: 0 where they are that."""
     name = type(node).__name__
-    if name != "KlDivBackward0" and not name.startswith("NllLoss"):
+    if name not in LAST_DIMENSION and not name.startswith("NllLoss"):
         return 0.0
     rows = _numbers(value if value.dim() > 1 else value[None])
-    values = np.moveaxis(rows, -1 if name == "KlDivBackward0" else 1, 0)
+    values = np.moveaxis(rows, -1 if name in LAST_DIMENSION else 1, 0)
     largest = values.max(0)
     shift = np.where(np.isfinite(largest), largest, 0)
     return float((shift + np.log(np.exp(values - shift).sum(0))).mean())

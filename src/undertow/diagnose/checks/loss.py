@@ -14,7 +14,12 @@ __all__: list[str] = []
 
 CLAMPS = LIMITS | {"AddBackward0", "MulBackward0"}
 APPLIES = {"LogSoftmaxBackward0": "softmax", "BinaryCrossEntropyWithLogitsBackward0": "sigmoid"}
-LOG_LIKELIHOODS = {"NllLossBackward0": "NLLLoss", "NllLoss2DBackward0": "NLLLoss", "KlDivBackward0": "KLDivLoss"}
+LOG_LIKELIHOODS = {
+    "CtcLossBackward0": "CTCLoss",
+    "KlDivBackward0": "KLDivLoss",
+    "NllLoss2DBackward0": "NLLLoss",
+    "NllLossBackward0": "NLLLoss",
+}
 NOT_PROBABILITIES = frozenset(
     {"AddmmBackward0", "BmmBackward0", "ConvolutionBackward0", "EluBackward0", "GeluBackward0", "HardtanhBackward0",
      "LeakyReluBackward0", "MmBackward0", "ReluBackward0", "SiluBackward0", "SoftplusBackward0", "TanhBackward0"}
@@ -76,7 +81,7 @@ def loss_activation_twice(case: Case) -> Found:
     message="{loss} expects {expects}, and gets the output of {producer} ({gap})",
     advice="Put the missing {missing} before the loss, or use the loss that has it in it "
     "(CrossEntropyLoss for NLLLoss, BCEWithLogitsLoss for BCELoss).",
-    source="PyTorch documentation of NLLLoss and BCELoss",
+    source="PyTorch documentation of NLLLoss, CTCLoss and BCELoss",
 )
 def loss_activation_missing(case: Case) -> Found:
     """A loss for (log-)probabilities that is given something else.

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import below
+from undertow.diagnose.checks.head import VIEWS, below
 from undertow.diagnose.checks.rates import oversized
 from undertow.diagnose.course import bottomless
 from undertow.diagnose.table import Found, diagnosis
@@ -217,13 +217,25 @@ def _summed(observed: Pass) -> tuple[int, int]:
     names = [topology.operations[index].name for index in chain]
     if not chain or any(name.startswith(("Div", "Mean", "Mul")) for name in names[:-1]):
         return 0, 0
-    if observed.target is not None and observed.target.operation == chain[-1]:
-        return (math.prod(observed.target.shape), chain[-1]) if observed.target.summed else (0, 0)
+    target = observed.target
+    if target is not None and target.summed and (repeated := _repeated(observed, chain[-1], target.operation)):
+        return math.prod(target.shape) * repeated, target.operation
     for index, name in zip(chain, names, strict=True):
         if name in SUMS:
             inner = next((e for e in topology.edges if e.sender == index), None)
             return (math.prod(topology.operations[inner.receiver].shapes[inner.slot]) if inner else 0), index
     return 0, 0
+
+
+def _repeated(observed: Pass, top: int, read: int) -> int:
+    """How many losses are added up here, all of them made by the same line as the one that was read; 0 if not all."""
+    operations = observed.flow.topology.operations
+    terms = [*below(observed, top, ADDED)] if operations[top].name == "AddBackward0" else [top]
+    lines = {(operations[i].name, operations[i].source) for i in (*terms, read)}
+    return len(terms) if len(lines) == 1 else 0
+
+
+ADDED = VIEWS | {"AddBackward0"}
 
 
 @diagnosis(

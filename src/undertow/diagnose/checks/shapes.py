@@ -5,11 +5,23 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import below, distinct, names_in
+from undertow.diagnose.checks.head import LIMITS, below, distinct, names_in
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
 __all__: list[str] = []
+
+COMBINES = {"AddBackward0": "added to", "DivBackward0": "divided by", "MulBackward0": "multiplied by"}
+
+ENTRYWISE = frozenset(
+    {"AbsBackward0", "ExpBackward0", "LogBackward0", "LogSigmoidBackward0", "MaximumBackward0", "MinimumBackward0",
+     "NegBackward0", "PowBackward0", "ReluBackward0", "RsubBackward1", "SigmoidBackward0", "SoftplusBackward0",
+     "TanhBackward0"}
+) | LIMITS  # fmt: skip
+"""What treats all pairs alike, and takes nothing in that could tell which of them are meant."""
+
+WHOLE = frozenset({"MeanBackward0", "SumBackward0"})
+"""Over every entry."""
 
 COMPARISONS = frozenset(
     {"HuberLossBackward0", "L1LossBackward0", "MseLossBackward0", "SmoothL1LossBackward0", "SubBackward0"}
@@ -70,7 +82,7 @@ def _over_examples(observed: Pass, index: int, size: int) -> bool:
 @diagnosis(
     "UT404",
     "target-broadcast",
-    message="output {output} and target broadcast to {shape}: each output is compared with every target of the batch",
+    message="output {output} and target broadcast to {shape}: each output is {met} every target of the batch",
     advice="Give both the same shape, for instance target.unsqueeze(1) or output.squeeze(1){at}.",
     source="PyTorch's warning on mse_loss with differing sizes",
 )
@@ -78,7 +90,8 @@ def target_broadcast(case: Case) -> Found:
     """Output and target of shapes (N, 1) and (N,), which broadcast to (N, N).
 
     ## What it means
-    Each prediction is pulled towards the mean of all targets: the network learns to answer that mean.
+    Each prediction is pulled towards the mean of all targets: the network learns to answer that mean. The mean of
+    the products of each output with each advantage is the product of their means: which belongs to which is lost.
 
     ## When it is harmless
     Where all pairs are wanted, as in ranking and contrastive losses: then both sides come from the network,
@@ -93,15 +106,13 @@ def target_broadcast(case: Case) -> Found:
             sender, receiver = topology.operations[edge.sender], topology.operations[edge.receiver]
             if edge.sender not in observed.head.operations or not _is_outer(sender.shapes, receiver.shapes[edge.slot]):
                 continue
-            if (sender.name in COMPARISONS and sum(e.sender == edge.sender for e in topology.edges) == 1) or (
-                sender.name == "ExpandBackward0" and _compared(observed, edge.sender)
-            ):
-                shape = sender.shapes[0]
-            else:
+            met = _met(observed, edge.sender)
+            if not met:
                 continue
             yield case.place(observed, edge.sender) | {
                 "output": _size(receiver.shapes[edge.slot]),
-                "shape": _size(shape),
+                "shape": _size(sender.shapes[0]),
+                "met": met,
                 "harm": 1.0,
             }
             return
@@ -111,6 +122,26 @@ def _is_outer(outputs: tuple[tuple[int, ...], ...], given: tuple[int, ...]) -> b
     """Whether a tensor of N entries became one of N by N."""
     entries = math.prod(given)
     return entries > 1 and bool(outputs) and len(outputs[0]) >= 2 and outputs[0][-2:] == (entries, entries)
+
+
+def _met(observed: Pass, index: int) -> str:
+    """What is done here to each output with each number of the data; empty where it is nothing of the kind."""
+    topology = observed.flow.topology
+    name = topology.operations[index].name
+    alone = sum(edge.sender == index for edge in topology.edges) == 1
+    if (name in COMPARISONS and alone) or (name == "ExpandBackward0" and _compared(observed, index)):
+        return "compared with"
+    return COMBINES.get(name, "") if alone and _all_averaged(observed, index) else ""
+
+
+def _all_averaged(observed: Pass, index: int) -> bool:
+    """Whether all pairs go, entry by entry, into one mean or sum: none of them is picked or weighed."""
+    topology = observed.flow.topology
+    senders = [edge.sender for edge in topology.edges if edge.receiver == index]
+    names = {sender: topology.operations[sender].name for sender in senders}
+    return bool(senders) and all(
+        name in WHOLE or (name in ENTRYWISE and _all_averaged(observed, sender)) for sender, name in names.items()
+    )
 
 
 def _compared(observed: Pass, index: int) -> bool:
