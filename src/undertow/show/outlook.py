@@ -133,8 +133,8 @@ def fan_of(seen: Outlook) -> Iterator[Figure]:
         line(steps, [interval.middle for interval in bands[0][1]], "to be expected", "@gain", width=1.6),
     ]
     note = (
-        f"If training goes on as it is: {_range(seen.at(ahead))} at step {ahead:,}. The bands hold what comes 9 and 5 "
-        "times in 10; they widen by how far forecasts of this very curve, made at earlier steps, went wrong. "
+        f"If training goes on as it is: {_range(seen.at(ahead))} at step {ahead:,}. The wide band holds what comes 9 "
+        "times in 10, the darker one within it 5; they widen by how far forecasts of this very curve, made at earlier steps, went wrong. "
         f"{_stopping(seen, ahead)}"
     )
     drawn = np.array([level for trace in traces for level in trace["y"]])
