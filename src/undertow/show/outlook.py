@@ -134,7 +134,8 @@ def fan_of(seen: Outlook) -> Iterator[Figure]:
     ]
     note = (
         f"If training goes on as it is: {_range(seen.at(ahead))} at step {ahead:,}. The wide band holds what comes 9 "
-        "times in 10, the darker one within it 5; they widen by how far forecasts of this very curve, made at earlier steps, went wrong. "
+        "times in 10, the darker one within it 5; they widen by how far forecasts of this very curve, made at earlier "
+        "steps, went wrong. "
         f"{_stopping(seen, ahead)}"
     )
     drawn = np.array([level for trace in traces for level in trace["y"]])
