@@ -17,7 +17,7 @@ def trained(folder, *, seed=0, rate=0.05, scale=1.0, activation=nn.Tanh, batch=3
     """A small regression, observed at every step."""
     torch.manual_seed(seed)
     inputs = torch.randn(256, 8) * scale
-    targets = torch.sin(inputs.sum(1, keepdim=True) / scale)
+    targets = torch.sin(inputs.sum(1, keepdim=True) / (2 * scale))
     model = nn.Sequential(nn.Linear(8, 32), activation(), nn.Linear(32, 1))
     model[0].bias.requires_grad_(not frozen)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=rate)
