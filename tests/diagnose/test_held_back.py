@@ -13,6 +13,7 @@ MISREAD_ONCE = {
     "checkpoint_with_a_prefix": "UT107",
     "column_of_log_probabilities_times_row_of_advantages": "UT404",
     "image_zero_for_every_index": "UT502",
+    "instances_of_two_numbers": "UT602",
     "letters_added_up": "UT407",
     "log_of_clamped_scores": "UT402",
     "lower_bound_minimised": "UT409",

@@ -34,6 +34,24 @@ def test_a_batch_norm_tells_its_mode_and_over_how_many_numbers_it_averages(train
     assert (norm.training, norm.entries, norm.untouched) == (training, 5 * 4 * 4, not training)
 
 
+@pytest.mark.parametrize(
+    ("norm", "shape", "told"),
+    [
+        (nn.InstanceNorm2d(4), (2, 1), [("instance", 2)]),
+        (nn.InstanceNorm2d(4), (3, 1), []),
+        (nn.GroupNorm(2, 4), (1, 1), [("group", 2)]),
+        (nn.GroupNorm(1, 4), (1, 1), []),
+        (nn.LayerNorm(2), (1, 2), [("layer", 2)]),
+        (nn.LayerNorm(1), (2, 1), [("layer", 1)]),
+        (nn.LayerNorm(3), (1, 3), []),
+        (nn.BatchNorm2d(4), (2, 1), []),
+    ],
+)
+def test_a_normalisation_of_two_numbers_by_their_own_statistics_is_noted(norm, shape, told):
+    answer = norm(nn.Conv2d(3, 4, 1)(torch.randn(5, 3, *shape)))
+    assert [(tiny.kind, tiny.entries) for tiny in noted(answer.sum()).tiny] == told
+
+
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_a_dropout_is_known_by_its_noise(rate):
     x = nn.Linear(40, 400)(torch.randn(64, 40))

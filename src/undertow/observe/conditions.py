@@ -19,7 +19,7 @@ from undertow.observe.probes import ENTRANCES
 from undertow.observe.roster import Roster
 from undertow.observe.saved import saved
 from undertow.observe.subsample import entries
-from undertow.store import Attention, Batch, BatchNorm, Conditions, Dropout, LossHead, Target
+from undertow.store import Attention, Batch, BatchNorm, Conditions, Dropout, LossHead, Target, TinyNorm
 
 __all__ = ["conditions"]
 
@@ -33,6 +33,7 @@ def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Rost
     """Everything that is noted of a pass besides activations, inputs and target."""
     return Conditions(
         norms=[*islice(_norms(graph), MOST)],
+        tiny=[*islice(_tiny(graph), MOST)],
         dropouts=[*islice(_dropouts(graph), MOST)],
         attentions=[*islice(_attentions(graph, head), MOST)],
         alike=_alike(graph),
@@ -50,6 +51,37 @@ def _norms(graph: Graph) -> Iterator[BatchNorm]:
                 training = bool(getattr(node, "_saved_training", True))
                 untouched = not training and bool((mean == 0).all()) and bool((variance == 1).all())
                 yield BatchNorm(index, training, math.prod(shape) // max(1, shape[1]), untouched)
+
+
+def _tiny(graph: Graph) -> Iterator[TinyNorm]:
+    """Normalisations of one number or two: of one is left 0, of two +1 and -1."""
+    for index, node in enumerate(graph.nodes):
+        kind, entries = _own_statistics(graph, index, node)
+        if 0 < entries <= 2:
+            yield TinyNorm(index, kind, entries)
+
+
+def _own_statistics(graph: Graph, index: int, node: Any) -> tuple[str, int]:
+    """What kind of normalisation by its own statistics this is, and of how many numbers each; 0 where it is none."""
+    name = type(node).__name__
+    if name == "NativeLayerNormBackward0":
+        return "layer", math.prod(node._saved_normalized_shape)
+    if name == "NativeGroupNormBackward0":
+        return "group", node._saved_C // node._saved_group * node._saved_HxW
+    if name in BATCH_NORMS and _without_running_mean(node):
+        shape, _ = graph.spaces[index][0]
+        return "instance", math.prod(shape) // max(1, shape[1])
+    return "", 0
+
+
+def _without_running_mean(node: Any) -> bool:
+    raw = getattr(node, "_raw_saved_running_mean", None)
+    if raw is not None and raw.unpack_hook is not None:
+        return False
+    try:
+        return getattr(node, "_saved_running_mean", None) is None
+    except RuntimeError:  # it is there, and has been changed since
+        return False
 
 
 def _dropouts(graph: Graph) -> Iterator[Dropout]:

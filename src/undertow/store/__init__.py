@@ -1,6 +1,6 @@
 """A run on disk: written while it trains, read by everything that judges and shows."""
 
-from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout
+from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, TinyNorm
 from undertow.store.records import (
     Activation,
     Event,
@@ -37,6 +37,7 @@ __all__ = [
     "Run",
     "Site",
     "Target",
+    "TinyNorm",
     "Updates",
     "list_runs",
     "run_folders",

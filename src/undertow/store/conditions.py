@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Attention", "Batch", "BatchNorm", "Conditions", "Dropout"]
+__all__ = ["Attention", "Batch", "BatchNorm", "Conditions", "Dropout", "TinyNorm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,21 @@ class BatchNorm:
     training: bool
     entries: int
     untouched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TinyNorm:
+    """A normalisation by the mean and deviation of so few numbers, of what it is given alone, that no size passes.
+
+    Attributes:
+        operation: Index in the pass's topology.
+        kind: `layer`, `group`, or `instance` (also a batch normalisation that keeps no running statistics).
+        entries: How many numbers each statistic is taken over: one or two.
+    """
+
+    operation: int
+    kind: str
+    entries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +85,7 @@ class Conditions:
     """What else was noted of a pass.
 
     Attributes:
-        norms, dropouts, attentions: Those of its graph.
+        norms, dropouts, attentions, tiny: Those of its graph.
         alike: Leaves whose units are alike up to rounding, as far as was looked: each row (or column) the same.
         resting: How many modules of each class that acts differently in eval mode are in it.
         batch: The data, as far as they enter where that is seen.
@@ -82,3 +97,4 @@ class Conditions:
     alike: Sequence[int] = ()
     resting: Mapping[str, int] = field(default_factory=dict)
     batch: Batch | None = None
+    tiny: Sequence[TinyNorm] = ()

@@ -17,7 +17,7 @@ from undertow.engine.flow import Flow
 from undertow.engine.plan import Plan
 from undertow.errors import StoreError
 from undertow.shown import Shown
-from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout
+from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, TinyNorm
 from undertow.store.kept import Kept, kept
 from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
@@ -231,6 +231,7 @@ def _conditions(facts: dict[str, Any]) -> Conditions:
         alike=tuple(facts["alike"]),
         resting=facts["resting"],
         batch=Batch(**facts["batch"]) if facts["batch"] else None,
+        tiny=[TinyNorm(**norm) for norm in facts.get("tiny", ())],
     )
 
 

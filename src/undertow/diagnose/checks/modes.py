@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.rates import oversized
 from undertow.diagnose.table import Found, diagnosis
-from undertow.store import BatchNorm, Pass
+from undertow.store import BatchNorm, Pass, TinyNorm
 
 __all__: list[str] = []
 
@@ -64,24 +65,29 @@ def eval_mode_training(case: Case) -> Found:
 @diagnosis(
     "UT602",
     "tiny-batch-norm",
-    message="the batch normalisation {where} takes each statistic over {entries} numbers{all_there_is}",
+    message="the {kind} normalisation {where} takes each statistic over {entries} numbers{all_there_is}",
     advice="Use larger batches, or a normalisation that does not look across the batch (group or layer norm).",
     source="Ioffe 2017, Batch Renormalization, arXiv:1702.03275; Wu & He 2018, Group Normalization, arXiv:1803.08494",
 )
 def tiny_batch_norm(case: Case) -> Found:
-    """Batch normalisation over so few numbers that it destroys what it normalises.
+    """Normalisation over so few numbers that it destroys what it normalises.
 
     ## What it means
     Two numbers, less their mean and over their deviation, are +1 and -1 whatever they were. Of three or four, little
-    more is left; and each example is changed by the chance of who was in its batch.
+    more is left; and, in batch normalisation, each example is changed by the chance of who was in its batch. Of any
+    normalisation, instance, group or layer, that takes each statistic over two numbers, only their order comes through.
 
     ## When it is harmless
     Where batches are small but the statistics run over many positions of an image: what is counted are numbers, not
     examples.
 
     ## What to do
-    Larger batches, group or layer normalisation, or frozen statistics.
+    Larger batches, group or layer normalisation over more numbers, or frozen statistics.
     """
+    tiny_ones = [(p, n) for p, noted in case.noted for n in noted.tiny]
+    if tiny_ones and 2 * len({id(p) for p, _ in tiny_ones}) >= len(case.noted):
+        yield _of_its_own(case, *tiny_ones[0])
+        return
     training = [(p, n) for p, n in _norms(case) if n.training]
     if not training:
         return
@@ -92,10 +98,25 @@ def tiny_batch_norm(case: Case) -> Found:
         return
     tiny = norm.entries <= TINY
     yield case.place(observed, norm.operation) | {
+        "kind": "batch",
         "entries": norm.entries,
-        "all_there_is": ": normalised, they are +1 and -1 whatever they were" if tiny else "",
+        "all_there_is": OF_TWO if tiny else "",
         "onset": "start",
         "harm": case.harm(0.85, 0.5, 0.2, 0.6) if tiny else case.harm(0.6, 0.3, 0.1),
+    }
+
+
+OF_TWO = ": normalised, they are +1 and -1 whatever they were"
+
+
+def _of_its_own(case: Case, observed: Pass, norm: TinyNorm) -> dict[str, Any]:
+    """Only the order comes through, in training and in use alike: a fault however well the rest makes up for it."""
+    return case.place(observed, norm.operation) | {
+        "kind": norm.kind,
+        "entries": norm.entries,
+        "all_there_is": OF_TWO if norm.entries == TINY else ": normalised, it is 0 whatever it was",
+        "onset": "start",
+        "harm": case.harm(0.85, 0.6, 0.6),
     }
 
 
