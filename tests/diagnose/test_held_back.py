@@ -12,6 +12,7 @@ CASES = load()
 MISREAD_ONCE = {
     "checkpoint_with_a_prefix": "UT107",
     "column_of_log_probabilities_times_row_of_advantages": "UT404",
+    "every_word_unknown": "UT502",
     "image_zero_for_every_index": "UT502",
     "instances_of_two_numbers": "UT602",
     "letters_added_up": "UT407",
@@ -58,3 +59,18 @@ def test_copies_in_full_precision_stand_for_the_parameters(tmp_path):
 
 def test_does_not_see_a_loss_that_falls_for_nothing(tmp_path):
     assert observed(CASES["similarity_as_a_loss"], tmp_path / "run", every=25).verdict == "healthy"
+
+
+def test_places_looked_up_alike_for_all_examples_are_no_data_where_data_are_added_to_them(tmp_path):
+    def train():
+        torch.manual_seed(0)
+        place, out = torch.nn.Embedding(4, 8), torch.nn.Linear(8, 3)
+        opt = torch.optim.SGD([*place.parameters(), *out.parameters()], lr=0.01)
+        for _ in range(40):
+            x = torch.randn(16, 4, 8) + place(torch.arange(4).expand(16, 4))
+            opt.zero_grad()
+            torch.nn.functional.cross_entropy(out(x.tanh().mean(1)), torch.randint(3, (16,))).backward()
+            opt.step()
+
+    review = observed(Case("places", train, None, None, "held", "", None), tmp_path / "run", every=5)
+    assert "UT502" not in {f.code for f in [*review.findings, *review.remarks]}

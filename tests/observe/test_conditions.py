@@ -52,6 +52,14 @@ def test_a_normalisation_of_two_numbers_by_their_own_statistics_is_noted(norm, s
     assert [(tiny.kind, tiny.entries) for tiny in noted(answer.sum()).tiny] == told
 
 
+@pytest.mark.parametrize(("row", "alike"), [([3, 3, 3], True), ([3, 1, 3], False)])
+def test_what_is_looked_up_tells_whether_it_is_the_same_for_all_examples_and_places_are_left_out(row, alike):
+    embed, place = nn.Embedding(5, 4), nn.Embedding(2, 4)
+    x = embed(torch.tensor(row)[:, None].expand(3, 2)) + place(torch.arange(2))
+    (found,) = noted(nn.Linear(4, 1)(x).sum()).looked_up
+    assert (found.rows, found.low, found.high, found.alike) == (3, min(row), 3, alike)
+
+
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_a_dropout_is_known_by_its_noise(rate):
     x = nn.Linear(40, 400)(torch.randn(64, 40))

@@ -19,7 +19,7 @@ from undertow.observe.probes import ENTRANCES
 from undertow.observe.roster import Roster
 from undertow.observe.saved import saved
 from undertow.observe.subsample import entries
-from undertow.store import Attention, Batch, BatchNorm, Conditions, Dropout, LossHead, Target, TinyNorm
+from undertow.store import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, LossHead, Target, TinyNorm
 
 __all__ = ["conditions"]
 
@@ -34,6 +34,7 @@ def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Rost
     return Conditions(
         norms=[*islice(_norms(graph), MOST)],
         tiny=[*islice(_tiny(graph), MOST)],
+        looked_up=[*islice(_looked_up(graph), MOST)],
         dropouts=[*islice(_dropouts(graph), MOST)],
         attentions=[*islice(_attentions(graph, head), MOST)],
         alike=_alike(graph),
@@ -72,6 +73,19 @@ def _own_statistics(graph: Graph, index: int, node: Any) -> tuple[str, int]:
         shape, _ = graph.spaces[index][0]
         return "instance", math.prod(shape) // max(1, shape[1])
     return "", 0
+
+
+def _looked_up(graph: Graph) -> Iterator[LookedUp]:
+    """What is looked up in embeddings, less the numbers of places, which belong to no example."""
+    for index, node in enumerate(graph.nodes):
+        numbers = saved(node, "indices") if type(node).__name__ == "EmbeddingBackward0" else None
+        if numbers is not None and numbers.dim() and numbers.numel() and not _places(numbers):
+            low, high = torch.aminmax(numbers)
+            yield LookedUp(index, len(numbers), int(low), int(high), bool((numbers == numbers[:1]).all()))
+
+
+def _places(numbers: Tensor) -> bool:
+    return numbers.dim() == 1 and bool((numbers == torch.arange(len(numbers), device=numbers.device)).all())
 
 
 def _without_running_mean(node: Any) -> bool:

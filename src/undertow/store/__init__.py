@@ -1,6 +1,6 @@
 """A run on disk: written while it trains, read by everything that judges and shows."""
 
-from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, TinyNorm
+from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, TinyNorm
 from undertow.store.records import (
     Activation,
     Event,
@@ -27,6 +27,7 @@ __all__ = [
     "Dropout",
     "Event",
     "InputScale",
+    "LookedUp",
     "LossHead",
     "Losses",
     "OptimizerState",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Attention", "Batch", "BatchNorm", "Conditions", "Dropout", "TinyNorm"]
+__all__ = ["Attention", "Batch", "BatchNorm", "Conditions", "Dropout", "LookedUp", "TinyNorm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,24 @@ class BatchNorm:
     training: bool
     entries: int
     untouched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Numbers that are looked up in an embedding.
+
+    Attributes:
+        operation: Index in the pass's topology.
+        rows: How many examples they are for.
+        low, high: The smallest and the largest.
+        alike: Whether they are the same for all examples.
+    """
+
+    operation: int
+    rows: int
+    low: int
+    high: int
+    alike: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +103,7 @@ class Conditions:
     """What else was noted of a pass.
 
     Attributes:
-        norms, dropouts, attentions, tiny: Those of its graph.
+        norms, dropouts, attentions, tiny, looked_up: Those of its graph.
         alike: Leaves whose units are alike up to rounding, as far as was looked: each row (or column) the same.
         resting: How many modules of each class that acts differently in eval mode are in it.
         batch: The data, as far as they enter where that is seen.
@@ -98,3 +116,4 @@ class Conditions:
     resting: Mapping[str, int] = field(default_factory=dict)
     batch: Batch | None = None
     tiny: Sequence[TinyNorm] = ()
+    looked_up: Sequence[LookedUp] = ()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 from undertow.diagnose.case import Case
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import InputScale, Pass
@@ -71,7 +75,7 @@ def _badness(scale: InputScale) -> float:
     "constant-inputs",
     message="the inputs of {where} are the same for all {rows} examples of a batch: nothing tells them apart",
     advice="Print two examples as they enter the network: a wrong column, a normalisation by the example's own "
-    "largest value, or an image read as zeros.",
+    "largest value, an image read as zeros, or words of which the vocabulary knows none.",
     source="by definition: equal inputs have equal outputs",
 )
 def constant_inputs(case: Case) -> Found:
@@ -87,23 +91,58 @@ def constant_inputs(case: Case) -> Found:
     ## What to do
     Follow the data from the file to the network.
     """
-    scales = [(p, i) for p in case.passes if _enter_here_alone(p) for i in p.inputs if _is_data(p.head.operations, i)]
-    scales = [(p, i) for p, i in scales if i.shape[0] > 1]
-    if len({p.step for p, _ in scales}) < 2 or any(i.constant < 1 for _, i in scales):
+    entering = [(p, e) for p in case.passes for e in (*_numbers(p), *_words(p)) if _enter_here_alone(p) and e.rows > 1]
+    if len({p.step for p, _ in entering}) < 2 or not all(e.alike for _, e in entering):
         return
-    observed, scale = scales[0]
-    yield case.place(observed, scale.operation) | {
-        "rows": scale.shape[0],
-        "low": scale.low,
-        "high": scale.high,
+    observed, first = entering[0]
+    yield case.place(observed, first.operation) | {
+        "rows": first.rows,
+        "low": first.low,
+        "high": first.high,
         "onset": "start",
         "harm": case.harm(0.96, 0.4, 0.1),
     }
 
 
-ELSEWHERE = ("Cudnn", "Embedding", "GridSampler", "Gather", "Index", "MkldnnRnn")
+class _Entering(NamedTuple):
+    """Data, where they enter the network."""
+
+    operation: int
+    rows: int
+    low: float
+    high: float
+    alike: bool
+
+
+def _numbers(observed: Pass) -> Iterator[_Entering]:
+    for scale in observed.inputs:
+        if _is_data(observed.head.operations, scale):
+            yield _Entering(scale.operation, scale.shape[0], scale.low, scale.high, scale.constant == 1)
+
+
+def _words(observed: Pass) -> Iterator[_Entering]:
+    for found in observed.conditions.looked_up if observed.conditions is not None else ():
+        yield _Entering(found.operation, found.rows, found.low, found.high, found.alike)
+
+
+ELSEWHERE = ("Cudnn", "EmbeddingBag", "GridSampler", "Gather", "Index", "MkldnnRnn")
 """Operations by which data enter where their scale is not looked at."""
+
+BESIDE = ("Add", "Addc", "Bmm", "Cat", "Div", "Lerp", "Mm", "Mul", "Rsub", "Stack", "Sub", "Where")
+"""Operations that may join data to what was looked up in an embedding."""
 
 
 def _enter_here_alone(observed: Pass) -> bool:
-    return not any(op.name.startswith(ELSEWHERE) for op in observed.flow.topology.operations)
+    names = [op.name for op in observed.flow.topology.operations]
+    if any(name.startswith(ELSEWHERE) for name in names):
+        return False
+    return not any(name.startswith("Embedding") for name in names) or not _joined(observed, names)
+
+
+def _joined(observed: Pass, names: Sequence[str]) -> bool:
+    """Whether something that takes no gradient is joined to a signal on its way: data, as far as can be seen."""
+    known = {scale.operation for scale in observed.inputs} | {*observed.head.operations}
+    known |= {d.operation for d in observed.conditions.dropouts} if observed.conditions is not None else set()
+    taken = Counter(edge.sender for edge in observed.flow.topology.edges)
+    beside = [i for i, name in enumerate(names) if name.startswith(BESIDE) and i not in known]
+    return any(taken[i] < 2 or names[i].startswith(("Cat", "Stack", "Where", "Addc")) for i in beside)
