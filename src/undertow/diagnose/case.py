@@ -15,13 +15,16 @@ from undertow.diagnose.outcome import ALREADY, judge_outcome, main_losses, main_
 from undertow.engine.graph import Topology
 from undertow.store import Conditions, Losses, Parameter, Pass, Run, Updates
 
-__all__ = ["Case"]
+__all__ = ["LITTLE", "Case"]
 
 SCALE_FREE = ("ada", "lamb", "lars", "lion", "muon", "prop", "shampoo", "sign", "soap")
 """In the names of optimizers whose steps stay the same when the loss is multiplied by a number."""
 
 WELL = 0.8
 """Share of the loss of chance that is gone in a network that has learned well."""
+
+LITTLE = 0.5
+"""The same in one that has most of it still to learn."""
 
 
 class Case:
@@ -58,6 +61,11 @@ class Case:
         It is not known of losses that may have a floor above 0, such as one with smoothed labels or several terms.
         """
         return 1 - self.outcome.last / self.outcome.chance if self.outcome.chance > 0 else math.nan
+
+    @property
+    def learned_little(self) -> bool:
+        """Whether it learned something, and most of what was to be learned is left, as far as its loss tells."""
+        return self.learned and self.skill < LITTLE
 
     @cached_property
     def once_learned(self) -> bool:

@@ -73,6 +73,10 @@ OUTLIVED = 0.3
 GROWING = frozenset({"UT102"})
 """States of a network that a loss can fall in for a while before they undo it."""
 
+ONLY_SIZE = {"UT508"}
+"""Faults that make a loss large: a network whose signal vanishes before the first step has that from elsewhere, unless
+the loss stands far above chance, which the last bias alone would mend."""
+
 DATED = {"UT301", "UT801"}
 """Codes whose evidence may say at which step it happened: of two that may each bring about the other, the first did."""
 
@@ -133,7 +137,10 @@ def _causes(alarms: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
 def _explains(cause: Finding, effect: Finding) -> bool:
     if cause is effect or effect.code not in DIAGNOSES[cause.code].explains:
         return False
-    if effect.evidence.get("onset") == "start" and (effect.code == "UT801" or cause.family == "updates"):
+    at_start = effect.evidence.get("onset") == "start"
+    if at_start and (effect.code == "UT801" or cause.family == "updates"):
+        return False
+    if at_start and cause.code in ONLY_SIZE and not effect.evidence.get("above_chance", True):
         return False
     mutual = cause.code in DIAGNOSES[effect.code].explains
     if mutual and {cause.code, effect.code} <= DATED and "step" in cause.evidence and "step" in effect.evidence:

@@ -180,14 +180,25 @@ def _alike(graph: Graph) -> list[int]:
                 continue
             node = graph.nodes[edge[0]]
             if type(node) is ACCUMULATE_GRAD and node.variable.dim() > 1 and node.variable.is_floating_point():
-                same = _units_alike(node.variable.detach(), type(graph.nodes[index]).__name__)
+                same = _units_alike(_read(node.variable.detach(), graph.nodes[index]), graph.nodes[index])
                 if same is not None:
                     found[edge[0]] = same
     return [leaf for leaf, same in found.items() if same]
 
 
-def _units_alike(weight: Tensor, use: str) -> bool | None:
-    if use in {"MmBackward0", "AddmmBackward0"}:
+def _read(weight: Tensor, use: Any) -> Tensor:
+    """The weight as far as this use reads it: of an embedding the first rows that were looked up."""
+    indices = saved(use, "indices") if type(use).__name__ == "EmbeddingBackward0" else None
+    return weight if indices is None else weight[indices.detach().flatten()[:64]]
+
+
+def _units_alike(weight: Tensor, node: Any) -> bool | None:
+    use = type(node).__name__
+    if use == "EmbeddingBackward0":
+        if not weight.any():
+            return None  # rows that begin at zero, and were not moved yet
+        weight = weight.transpose(0, 1)
+    elif use in {"MmBackward0", "AddmmBackward0"}:
         weight = weight.transpose(0, 1)
     elif use != "TBackward0" and not use.startswith(("Conv", "MkldnnConv", "Rnn")):
         return None

@@ -157,7 +157,8 @@ def learning_rate_too_low(case: Case) -> Found:
     reads moves: its own steps are added up in the same way.
 
     ## When it is harmless
-    In fine-tuning, where little has to move and the loss is low from the start: then it is not reported. A trunk that
+    In fine-tuning, where little has to move and the loss is low from the start: then it is not reported, nor of any
+    loss that is below half of that of guessing. A trunk that
     moves less than its head is how fine-tuning is done.
 
     ## What to do
@@ -165,13 +166,18 @@ def learning_rate_too_low(case: Case) -> Found:
     """
     outcome = case.outcome
     yield from _standing_head(case)
-    if case.learned or outcome.kind == "non-finite" or outcome.steps < 20 or not outcome.first > 0:
+    if (
+        (case.learned and not case.learned_little)
+        or outcome.kind == "non-finite"
+        or outcome.steps < 20
+        or not outcome.first > 0
+    ):
         return
     rates = _course(case)
     gradients = [float(np.nanmax(u.gradient)) for u in case.finite_updates if np.isfinite(u.gradient).any()]
     if len(rates) < 2 or not gradients or max(gradients) == 0:
         return
-    decayed = rates[-1] < rates[0] / 100
+    decayed = rates[-1] < rates[0] / 100 and not case.learned
     whole, lately = case.promised(0.0) / outcome.first, case.promised(1 / 3) / outcome.first
     still = max(whole, case.moved(0.0)) < STANDING
     if not (still or (decayed and lately < STANDING / 4)):
@@ -189,7 +195,7 @@ def learning_rate_too_low(case: Case) -> Found:
         "remedy": f"The learning rate fell from {rates[0]:g} to {rates[-1]:.1g} too soon: stretch its schedule."
         if decayed
         else f"Raise the learning rate (it is {rates[0]:g}) at least {_fold(share):.0f}-fold.",
-        "harm": case.harm(0.9, 0.3, 0.0),
+        "harm": case.harm(0.9, 0.3, 0.0, 0.6),
     }
 
 

@@ -191,7 +191,7 @@ def throttling_clip(case: Case) -> Found:
 
     ## When it is harmless
     With optimizers that divide by the gradient's own size, which undo it: these are not reported. And where the
-    learning rate makes up for it, as the loss shows by falling.
+    learning rate makes up for it, as the loss shows by falling below chance.
 
     ## What to do
     Set the threshold to about the 90th percentile of the norms of unclipped gradients.
@@ -202,7 +202,7 @@ def throttling_clip(case: Case) -> Found:
     kept = [after / before for before, after in found]
     if len(kept) < 3 or np.mean([share < 0.1 for share in kept]) < MOSTLY:
         return
-    strong = float(np.median(kept)) <= 0.02
+    strong = float(np.median(kept)) <= 0.02 or case.outcome.kind == "falling"
     yield {
         "share": float(np.mean([share < 0.1 for share in kept])),
         "kept": float(np.median(kept)),

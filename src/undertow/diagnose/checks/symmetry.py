@@ -31,8 +31,9 @@ def units_alike(case: Case) -> Found:
 
     ## What it means
     Units with the same weights compute the same, get the same gradient, and stay the same: a layer of a hundred of
-    them is a layer of one. Constant and zero initialisation do this. It is looked for after a few steps, so that a
-    layer which begins at zero and leaves it is not meant. Rounding may tell the units apart in the end, after long.
+    them is a layer of one. Constant and zero initialisation do this. The units of an embedding are its features. It
+    is looked for after a few steps, so that a layer which begins at zero and leaves it is not meant. Rounding may
+    tell the units apart in the end, after long.
 
     ## When it is harmless
     In a last layer, or a branch, that begins at zero on purpose: its units differ after a step. Where the loss has come

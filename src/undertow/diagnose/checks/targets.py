@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from undertow.diagnose.case import Case
+from undertow.diagnose.case import LITTLE, Case
 from undertow.diagnose.checks.head import VIEWS, below, names_in
 from undertow.diagnose.checks.rates import JUMPED, oversized
 from undertow.diagnose.table import Found, diagnosis
@@ -266,7 +266,7 @@ def unscaled_targets(case: Case) -> Found:
     gradient descent diverges, and an optimizer that makes steps of fixed size needs as many as the targets are far.
 
     ## When it is harmless
-    Where the loss falls all the same (a remark), unless the first steps threw it up manifold.
+    Where the loss falls all the same (a remark), unless the first steps threw it up, or all were too short for the way.
 
     ## What to do
     Standardise; or set the last bias to the targets' mean.
@@ -284,8 +284,14 @@ def unscaled_targets(case: Case) -> Found:
         "mean": mean,
         "rms": size,
         "onset": "start",
-        "harm": case.harm(0.93, 0.3, 0.1, 0.6 if _thrown_off(case) else None),
+        "harm": case.harm(0.93, 0.3, 0.1, 0.6 if _thrown_off(case) or _far_to_go(case) else None),
     }
+
+
+def _far_to_go(case: Case) -> bool:
+    """Whether most of the way is left, and all steps together, each straight downhill, were too short for more."""
+    early = case.learned_little or case.outcome.kind == "falling"
+    return early and case.promised(0.0) < LITTLE * case.outcome.first
 
 
 def _thrown_off(case: Case) -> bool:

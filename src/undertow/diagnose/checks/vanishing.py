@@ -14,6 +14,9 @@ __all__: list[str] = []
 DECADES_STALLED = 2.0
 """The same where the loss stands still as well."""
 
+ABOVE = 2.0
+"""Times the loss of chance: the last bias alone brings a loss below that, whatever reaches the first layers."""
+
 FEWEST = 4
 """Layers needed to speak of a trend over depth."""
 
@@ -52,12 +55,13 @@ def vanishing_gradient(case: Case) -> Found:
     It depends on what took the decades: saturating activations (use ReLU-like ones), weights too small for the
     width (He or Xavier initialisation), depth without skips or normalisation (add them), many time steps (gates).
     """
+    above = case.outcome.last > ABOVE * case.outcome.chance
     for onset, observed in moments(case):
         if found := _vanished(case, observed) or _silenced(case, observed):
-            yield found | {"onset": onset, "harm": case.harm(1.0, 0.6, 0.2, 0.6)}
+            yield found | {"onset": onset, "above_chance": above, "harm": case.harm(1.0, 0.6, 0.2, 0.6)}
             return
         if found := _forgotten(case, observed):
-            yield found | {"onset": onset, "harm": case.harm(1.0, 0.6, 0.2)}
+            yield found | {"onset": onset, "above_chance": above, "harm": case.harm(1.0, 0.6, 0.2)}
             return
 
 
