@@ -22,6 +22,7 @@ MISREAD_ONCE = {
     "only_one_of_two_zeroed": "UT303",
     "temporal_classification_of_raw_scores": "UT402",
     "views_only_pulled_together": "UT205",
+    "weight_norm_after_the_optimizer": "UT304",
 }
 
 

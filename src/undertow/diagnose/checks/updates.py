@@ -69,7 +69,8 @@ def parameters_not_held(case: Case) -> Found:
 
     ## What it means
     The optimizer was given other parameters: those of an old model, of a part of it, or of a module that keeps
-    its layers in a plain list, where `parameters()` does not find them.
+    its layers in a plain list, where `parameters()` does not find them. That it goes on holding tensors which are in
+    no graph, of the shapes of those left out, shows that these took their place afterwards.
 
     ## When it is harmless
     Where only a head is meant to be trained. Then freezing the rest saves its backward pass; where the loss
@@ -86,7 +87,9 @@ def parameters_not_held(case: Case) -> Found:
         return
     held = [p for p in case.run.parameters if p.optimizer >= 0 and p.name in names]
     unregistered = any("[" in p.name or "(" in p.name or p.kind == "Tensor" for p in loose)
-    stale = ", which holds none of the parameters that are trained" if not held else ""
+    replaced = _replaced(case, loose, names)
+    stale = f", which holds {replaced} tensors of the same shapes that are in no graph" if replaced else ""
+    stale = ", which holds none of the parameters that are trained" if not held else stale
     remedy = "Give the optimizer model.parameters() of this very model, after it has been built."
     if unregistered:
         remedy = (
@@ -99,8 +102,22 @@ def parameters_not_held(case: Case) -> Found:
         "share": sum(p.size for p in loose) / sum(p.size for p in [*loose, *held]),
         "stale": stale,
         "remedy": remedy,
-        "harm": 1.0 if not held else 0.8 if unregistered else case.harm(1.0, 0.6, 0.3, _untrained(case)),
+        "harm": 1.0 if not held or replaced else 0.8 if unregistered else case.harm(1.0, 0.6, 0.3, _untrained(case)),
     }
+
+
+def _replaced(case: Case, loose: Sequence[Parameter], names: set[str]) -> int:
+    """How many tensors of no module an optimizer holds that have the shape of one left out, and get no gradient."""
+    shapes, moved = {p.shape for p in loose}, _moved(case)
+    return sum(
+        p.optimizer >= 0 and not p.kind and p.name not in names and p.shape in shapes and number not in moved
+        for number, p in enumerate(case.run.parameters)
+    )
+
+
+def _moved(case: Case) -> set[int]:
+    """Numbers of the parameters that an optimizer moved at some observed step."""
+    return {int(n) for u in case.run.updates for n in np.flatnonzero(np.nan_to_num(u.update) != 0)}
 
 
 def _have_masters(case: Case, loose: Sequence[Parameter], names: set[str]) -> bool:
