@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.checks.penalty import penalty_pulls
 from undertow.diagnose.checks.updates import reached
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass, Updates
@@ -113,9 +114,9 @@ def steps_lost_to_rounding(case: Case) -> Found:
 @diagnosis(
     "UT309",
     "overpowering-weight-decay",
-    message="weight decay pulls a typical weight matrix {pull:.3g} times as hard as its gradient, "
+    message="{what} pulls a typical weight matrix {pull:.3g} times as hard as its gradient, "
     "and the weights shrank to {shrunk:.0%} of their size",
-    advice="Lower weight_decay (it is {decay:g}), say to 1e-4 for SGD or 1e-2 for AdamW.",
+    advice="{remedy}",
     source="Krogh & Hertz 1991, A simple weight decay can improve generalization; Loshchilov & Hutter 2019, "
     "arXiv:1711.05101",
 )
@@ -125,7 +126,8 @@ def overpowering_weight_decay(case: Case) -> Found:
     ## What it means
     Each step takes a share of every weight away. Where that is more than the gradient puts back, the weights shrink
     towards zero and the network forgets faster than it learns. Compared are the decay and the gradient, as the
-    optimizer found it; for decoupled decay, the decay and the whole step.
+    optimizer found it; for decoupled decay, the decay and the whole step. Of a penalty that is added up in the loss
+    compared is what it and the data bring to the gradient; the loss then falls as the weights do, and says nothing.
 
     ## When it is harmless
     Where weights end at a balance of the two and the loss falls.
@@ -134,6 +136,7 @@ def overpowering_weight_decay(case: Case) -> Found:
     Lower it; leave biases and normalisations out of it.
     """
     weights = np.array(case.weights, dtype=np.int64)
+    yield from _penalised(case, _shrunk(case, weights))
     pulls = [_pull(case, u, weights) for u in case.finite_updates]
     pulls = [pull for pull in pulls if math.isfinite(pull)]
     shrunk = _shrunk(case, weights)
@@ -145,8 +148,25 @@ def overpowering_weight_decay(case: Case) -> Found:
         "pull": float(np.median(pulls)),
         "shrunk": shrunk,
         "decay": decay,
+        "what": "weight decay",
+        "remedy": f"Lower weight_decay (it is {decay:g}), say to 1e-4 for SGD or 1e-2 for AdamW.",
         "onset": "start",
         "harm": case.harm(0.9, 0.4, 0.1, 0.6),
+    }
+
+
+def _penalised(case: Case, shrunk: float) -> Found:
+    """The same of a penalty added to the loss, from the first pass on."""
+    pulls = penalty_pulls(case)
+    if len(pulls) < 2 or pulls[0] <= 2 or np.mean([pull > 2 for pull in pulls]) < MOSTLY or not shrunk <= 0.5:
+        return
+    yield {
+        "pull": float(np.median(pulls)),
+        "shrunk": shrunk,
+        "what": "the penalty in the loss",
+        "remedy": "Multiply the penalty by less, or average it over the weights instead of adding it up.",
+        "onset": "start",
+        "harm": case.harm(0.9, 0.6, 0.6 if math.isnan(case.skill) else 0.1, 0.6),
     }
 
 
