@@ -55,10 +55,10 @@ def _norms(graph: Graph) -> Iterator[BatchNorm]:
 
 
 def _tiny(graph: Graph) -> Iterator[TinyNorm]:
-    """Normalisations of one number or two: of one is left 0, of two +1 and -1."""
+    """Normalisations of two numbers, of which +1 and -1 are left."""
     for index, node in enumerate(graph.nodes):
         kind, entries = _own_statistics(graph, index, node)
-        if 0 < entries <= 2:
+        if entries == 2:
             yield TinyNorm(index, kind, entries)
 
 

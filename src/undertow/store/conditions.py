@@ -45,12 +45,12 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True)
 class TinyNorm:
-    """A normalisation by the mean and deviation of so few numbers, of what it is given alone, that no size passes.
+    """A normalisation by the mean and deviation of two numbers, of what it is given alone: no size passes.
 
     Attributes:
         operation: Index in the pass's topology.
         kind: `layer`, `group`, or `instance` (also a batch normalisation that keeps no running statistics).
-        entries: How many numbers each statistic is taken over: one or two.
+        entries: How many numbers each statistic is taken over.
     """
 
     operation: int

@@ -65,7 +65,7 @@ def eval_mode_training(case: Case) -> Found:
 @diagnosis(
     "UT602",
     "tiny-batch-norm",
-    message="the {kind} normalisation {where} takes each statistic over {entries} numbers{all_there_is}",
+    message="the {statistics} normalisation {where} takes each statistic over {entries} numbers{all_there_is}",
     advice="Use larger batches, or a normalisation that does not look across the batch (group or layer norm).",
     source="Ioffe 2017, Batch Renormalization, arXiv:1702.03275; Wu & He 2018, Group Normalization, arXiv:1803.08494",
 )
@@ -98,7 +98,7 @@ def tiny_batch_norm(case: Case) -> Found:
         return
     tiny = norm.entries <= TINY
     yield case.place(observed, norm.operation) | {
-        "kind": "batch",
+        "statistics": "batch",
         "entries": norm.entries,
         "all_there_is": OF_TWO if tiny else "",
         "onset": "start",
@@ -112,9 +112,9 @@ OF_TWO = ": normalised, they are +1 and -1 whatever they were"
 def _of_its_own(case: Case, observed: Pass, norm: TinyNorm) -> dict[str, Any]:
     """Only the order comes through, in training and in use alike: a fault however well the rest makes up for it."""
     return case.place(observed, norm.operation) | {
-        "kind": norm.kind,
+        "statistics": norm.kind,
         "entries": norm.entries,
-        "all_there_is": OF_TWO if norm.entries == TINY else ": normalised, it is 0 whatever it was",
+        "all_there_is": OF_TWO,
         "onset": "start",
         "harm": case.harm(0.85, 0.6, 0.6),
     }
