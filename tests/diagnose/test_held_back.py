@@ -75,3 +75,10 @@ def test_places_looked_up_alike_for_all_examples_are_no_data_where_data_are_adde
 
     review = observed(Case("places", train, None, None, "held", "", None), tmp_path / "run", every=5)
     assert "UT502" not in {f.code for f in [*review.findings, *review.remarks]}
+
+
+@pytest.mark.parametrize(("name", "remarked"), [("slice_of_parameters", True), ("optimizer_of_the_head_kept", False)])
+def test_does_not_accuse_a_training_of_layers_it_may_leave_out_on_purpose(name, remarked, tmp_path):
+    review = observed(CASES[name], tmp_path / "run", every=25)
+    assert review.verdict == "healthy"
+    assert ("UT304" in {f.code for f in review.remarks}) == remarked
