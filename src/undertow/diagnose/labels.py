@@ -3,6 +3,7 @@
 __all__ = ["LABELS"]
 
 LABELS = {
+    "above_chance": "loss above twice that of chance",
     "chance": "loss of answering without looking",
     "classes": "classes",
     "count": "parameters",
