@@ -15,8 +15,8 @@ from undertow.store.writer import Writer, facts_of
 
 __all__ = ["Entry", "Ledger", "Row"]
 
-MOST_ENTRIES = 1 << 18
-"""Of parameters and gradients, held until they are compared: about 1 MB."""
+MOST_ENTRIES = 1 << 19
+"""Of parameters and gradients, held until they are compared: about 2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
