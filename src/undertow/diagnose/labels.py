@@ -69,5 +69,6 @@ LABELS = {
     "weight": "weight",
     "weights": "weights looked at",
     "weights_grown": "growth of a typical weight matrix",
+    "what": "what pulls the weights",
 }
 """One label for each key that a check may yield; a test compares both ways."""
