@@ -86,11 +86,15 @@ def _by_hand(graph: Graph, head: LossHead) -> Target | None:
 
 
 def _squashed(graph: Graph, edge: tuple[int, int] | None) -> Tensor | None:
+    name, node = _behind_views(graph, edge)
+    return saved(node, "result") if name in SQUASHES else None
+
+
+def _behind_views(graph: Graph, edge: tuple[int, int] | None) -> tuple[str, Any]:
+    """What made a value, by its name and itself, less the views taken of it; an empty name where nothing did."""
     while edge is not None and type(graph.nodes[edge[0]]).__name__ in VIEWS:
         edge = graph.edges[edge[0]][0]
-    if edge is None or type(graph.nodes[edge[0]]).__name__ not in SQUASHES:
-        return None
-    return saved(graph.nodes[edge[0]], "result")
+    return ("", None) if edge is None else (type(graph.nodes[edge[0]]).__name__, graph.nodes[edge[0]])
 
 
 def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> Target:
@@ -126,13 +130,10 @@ ENDS: dict[str, Callable[[Any], tuple[float | None, float | None]]] = {
 
 def _beyond_ends(graph: Graph, index: int, values: NDArray[np.float64]) -> dict[str, float]:
     """The bounds that the output was clamped to, and how far from them the target lies."""
-    edge = graph.edges[index][0]
-    while edge is not None and type(graph.nodes[edge[0]]).__name__ in VIEWS:
-        edge = graph.edges[edge[0]][0]
-    name = "" if edge is None else type(graph.nodes[edge[0]]).__name__
-    if edge is None or name not in ENDS or not values.size:
+    name, node = _behind_views(graph, graph.edges[index][0])
+    if name not in ENDS or not values.size:
         return {}
-    least, most = ENDS[name](graph.nodes[edge[0]])
+    least, most = ENDS[name](node)
     ends = -math.inf if least is None else float(least), math.inf if most is None else float(most)
     return {"least": ends[0], "most": ends[1], "past_ends": float(np.square(values - values.clip(*ends)).mean())}
 
