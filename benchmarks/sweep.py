@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -21,8 +22,11 @@ import undertow
 from benchmarks.families import FAMILIES
 from benchmarks.models import MODELS, Task
 from undertow.engine.algebras import Gradient
+from undertow.engine.backward import arrivals
+from undertow.engine.calculus import Rule
 from undertow.engine.graph import Graph
 from undertow.engine.graph_task import in_graph_task
+from undertow.engine.release import releasing
 from undertow.engine.sweep import sweep
 
 SECONDS = float(os.environ.get("SECONDS", "12"))
@@ -39,17 +43,19 @@ def borrowed(loss: Tensor) -> object:
     return undertow.backward(loss)
 
 
-def unrecorded(loss: Tensor) -> object:
+def unrecorded(loss: Tensor, calculus: Mapping[str, Rule]) -> object:
     graph = Graph.read(loss)
-    arrivals = undertow.engine.backward.arrivals(graph, None)
+    places = arrivals(graph, None)
     seeds = [torch.ones_like(loss)]
-    return in_graph_task(lambda: sweep(graph, seeds, Gradient(), arrivals, calculus={}))
+    watcher = releasing(graph)
+    return in_graph_task(lambda: sweep(graph, seeds, Gradient(), places, watcher=watcher, calculus=calculus))
 
 
 WAYS: dict[str, Backward] = {
+    "our rules, nothing recorded": partial(unrecorded, calculus=undertow.CALCULUS),
     "our rules, flow recorded": own,
+    "borrowed, nothing recorded": partial(unrecorded, calculus={}),
     "borrowed, flow recorded": borrowed,
-    "borrowed, nothing recorded": unrecorded,
 }
 
 

@@ -9,12 +9,14 @@ from torch import nn
 
 import undertow
 from tests.engine.test_backward import NETS, dense
+from tests.samples import SAMPLES
 from tests.strategies import forked_losses
 from undertow.engine.algebras import Gradient, Magnitude
+from undertow.engine.borrowed import vector_jacobian
 from undertow.engine.flow import Flow
 from undertow.engine.graph import Graph, Operation
 from undertow.engine.graph_task import in_graph_task
-from undertow.engine.plan import Plan
+from undertow.engine.plan import ISOMETRIES, Plan
 from undertow.engine.recorder import Recorder, norm
 from undertow.engine.sweep import sweep
 
@@ -82,6 +84,57 @@ def test_recorded_norms_are_those_of_the_gradients(made):
     for name, index in flow.topology.leaves().items():
         size = 0.0 if arrived[name] is None else float(arrived[name].norm())
         assert flow.cotangents[index] == pytest.approx(size, rel=1e-9)
+
+
+class Everything:
+    """A watcher that measures all there is, itself."""
+
+    def __init__(self, graph):
+        self.concerns = [True] * len(graph)
+        self.parts = {}
+        self.received = {}
+
+    def saw(self, index, contributions, cotangents):
+        self.received[index] = math.hypot(*[float(c.norm()) for c in cotangents if c is not None])
+        for position, part in enumerate(contributions):
+            if part is not None:
+                self.parts[index, position] = float(part.norm())
+
+
+def shuffled():
+    """Moves of every kind, tensors handed on as they are, and paths that meet."""
+    x = torch.linspace(-1, 1, 48, dtype=torch.float64).reshape(4, 12).requires_grad_()
+    left, right = (x * x).split(6, 1)
+    one, two = torch.stack([left + right, left.roll(1, 0) - right.flip(1)]).unbind()
+    kept = (one + two) + (one * two + 0.0)
+    return ((kept.T + kept.mT).reshape(6, 2, 2).permute(2, 0, 1) + 1).sin().sum()
+
+
+@pytest.mark.parametrize("calculus", [{}, undertow.CALCULUS], ids=["borrowed", "ours"])
+@pytest.mark.parametrize("made", [shuffled, *(lambda n=n: NETS[n](torch.float64)[0] for n in NETS)])
+def test_what_is_not_measured_has_the_norm_that_is_told(made, calculus):
+    loss = made()
+    flow = undertow.backward(loss, calculus=calculus, retain_graph=True)
+    graph = Graph.read(loss)
+    watcher = Everything(graph)
+    arrivals = {index: lambda _: None for index, _ in graph.leaves()}
+    in_graph_task(
+        lambda: sweep(graph, [torch.ones_like(loss)], Gradient(), arrivals, watcher=watcher, calculus=calculus)
+    )
+    told = {(e.sender, e.position): size for e, size in zip(flow.topology.edges, flow.contributions, strict=True)}
+    assert {key: size for key, size in told.items() if size} == pytest.approx(
+        {key: size for key, size in watcher.parts.items() if size}
+    )
+    assert flow.cotangents == pytest.approx([watcher.received.get(index, 0.0) for index in range(len(graph))])
+
+
+@pytest.mark.parametrize("name", sorted(ISOMETRIES & set(SAMPLES)))
+def test_what_counts_as_an_isometry_keeps_the_norm_of_all_it_receives(name):
+    for sample in SAMPLES[name]:
+        for node in sample.nodes(name):
+            received = [torch.randn(tuple(out.shape), dtype=out.dtype) for out in node._input_metadata]
+            (sent,) = vector_jacobian(node, received)
+            assert float(sent.norm()) == pytest.approx(math.hypot(*(float(c.norm()) for c in received)), rel=1e-5)
 
 
 @given(forked_losses())

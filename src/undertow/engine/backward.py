@@ -22,7 +22,7 @@ from undertow.engine.outset import SWEPT, leaf_names, refuse_second_pass, root_o
 from undertow.engine.plan import Plan
 from undertow.engine.recorder import Recorder, norm, to_host
 from undertow.engine.release import releasing
-from undertow.engine.sweep import Watcher, sweep
+from undertow.engine.sweep import sweep
 from undertow.errors import GraphError, SweptOnceError
 
 __all__ = ["backward"]
@@ -75,7 +75,7 @@ def backward(
         _refuse_reentrant(graph)
     recorder = Recorder(Plan.of(graph, leaf_names(graph, model)))
     places = arrivals(graph, inputs)
-    watcher: Watcher = recorder if retain_graph else releasing(recorder, graph)
+    watcher = recorder if retain_graph else releasing(graph, recorder)
     borrowed = in_graph_task(lambda: sweep(graph, seeds, Gradient(), places, watcher=watcher, calculus=calculus))
     if not retain_graph:
         for node in root_operations(graph):

@@ -14,20 +14,28 @@ ISOMETRIES = frozenset(
     {
         "AliasBackward0",
         "CloneBackward0",
+        "FlipBackward0",
         "PermuteBackward0",
+        "PixelShuffleBackward0",
+        "PixelUnshuffleBackward0",
         "ReshapeAliasBackward0",
+        "RollBackward0",
         "SelectBackward0",
         "SliceBackward0",
+        "SplitBackward0",
+        "SplitWithSizesBackward0",
         "SqueezeBackward0",
         "SqueezeBackward1",
         "TBackward0",
         "TransposeBackward0",
+        "UnbindBackward0",
+        "UnsafeSplitBackward0",
         "UnsafeViewBackward0",
         "UnsqueezeBackward0",
         "ViewBackward0",
     }
 )
-"""Operations that move entries or pad them with zeros: their gain is exactly 1, and is not measured."""
+"""Operations that move entries, put them together or pad them with zeros: their gain is exactly 1, and not measured."""
 
 KEPT_PLANS = 64
 _PLANS: dict[Any, Plan] = {}
@@ -59,6 +67,8 @@ class Plan:
         parts: For each operation, `(position, key)` of the contributions to measure.
         sums: For each operation, `(slot, key)` of the sums to measure.
         measured: For each operation, whether anything is measured at it.
+        same: For each operation, under which key the norm of its first cotangent is measured, if under any: what is
+            sent on as it came has that norm.
     """
 
     def __init__(self, topology: Topology):
@@ -78,8 +88,10 @@ class Plan:
             tuple((slot, reach.key) for slot, reach in enumerate(slots) if isinstance(reach, Sum))
             for slots in self.reached
         ]
-
         self.measured = [bool(parts or sums) for parts, sums in zip(self.parts, self.sums, strict=True)]
+        self.same: list[int | None] = []
+        for slots in self.reached:
+            self.same.append(self._key(slots[0]))
 
     @classmethod
     def of(cls, graph: Graph, leaf_names: Mapping[int, str]) -> Plan:
@@ -94,6 +106,17 @@ class Plan:
     def measures(self, index: int) -> bool:
         """Whether anything is measured at an operation."""
         return self.measured[index]
+
+    def _key(self, reach: int | Seed | Sum | None) -> int | None:
+        """Under which key the norm of what reaches an output is measured, once that is known of those before it."""
+        if isinstance(reach, Sum):
+            return reach.key
+        if not isinstance(reach, int):
+            return None
+        sender = self.topology.edges[reach].sender
+        if self.topology.operations[sender].name not in ISOMETRIES:
+            return reach
+        return self.same[sender] if len(self.topology.operations[sender].shapes) == 1 else None
 
     def _parts(self, index: int) -> tuple[tuple[int, int], ...]:
         if self.topology.operations[index].name in ISOMETRIES:

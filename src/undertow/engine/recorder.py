@@ -57,15 +57,17 @@ class Recorder:
         self._sizes: dict[int, float | Tensor] = {}
         self._parts = plan.parts
         self._sums = plan.sums
+        self._same = plan.same
 
     def saw(self, index: int, contributions: Sequence[Tensor | None], cotangents: Sequence[Tensor | None]) -> None:
         sizes = self._sizes
-        for position, key in self._parts[index]:
-            if (part := contributions[position]) is not None:
-                sizes[key] = norm(part)
         for slot, key in self._sums[index]:
             if (total := cotangents[slot]) is not None:
                 sizes[key] = norm(total)
+        known, first = self._same[index], cotangents[0]
+        for position, key in self._parts[index]:
+            if (part := contributions[position]) is not None:
+                sizes[key] = norm(part) if known is None or part is not first else sizes[known]
 
     def values(self) -> dict[int, float]:
         """Every norm, by key, moved to the host at once."""

@@ -14,23 +14,38 @@ from undertow.engine.sweep import Watcher
 __all__ = ["releasing"]
 
 
-def releasing(watcher: Watcher, graph: Graph) -> Watcher:
-    """What shows a pass to a watcher and lets go, as it goes on, of what operations saved."""
+def releasing(graph: Graph, watcher: Watcher | None = None) -> Watcher | None:
+    """What lets go, as a pass goes on, of what operations saved, and shows the pass to a watcher."""
     lets_go = letting_go(graph)
-    return Releasing(watcher, graph, lets_go) if any(lets_go) else watcher
+    if not any(lets_go):
+        return watcher
+    return Releasing(graph.nodes, lets_go) if watcher is None else Showing(graph.nodes, lets_go, watcher)
 
 
 class Releasing:
+    """Lets go of what an operation saved once it has been seen."""
+
+    def __init__(self, nodes: Sequence[Any], lets_go: Sequence[bool]):
+        self.nodes = nodes
+        self.concerns = lets_go
+
+    def saw(self, index: int, contributions: Sequence[Any], cotangents: Sequence[Any]) -> None:
+        del contributions, cotangents
+        _let_go(self.nodes[index])
+
+
+class Showing:
     """Shows what it sees to another watcher, and then lets go of what the operation saved."""
 
-    def __init__(self, inner: Watcher, graph: Graph, lets_go: Sequence[bool]):
-        self.inner = inner
-        self.nodes = graph.nodes
+    def __init__(self, nodes: Sequence[Any], lets_go: Sequence[bool], inner: Watcher):
+        self.nodes = nodes
         self.lets_go = lets_go
+        self.inner = inner
+        self.shown = inner.concerns
         self.concerns = [*map(or_, inner.concerns, lets_go)]
 
     def saw(self, index: int, contributions: Sequence[Any], cotangents: Sequence[Any]) -> None:
-        if self.inner.concerns[index]:
+        if self.shown[index]:
             self.inner.saw(index, contributions, cotangents)
         if self.lets_go[index]:
             _let_go(self.nodes[index])

@@ -32,7 +32,8 @@ class Visit(NamedTuple):
     Attributes:
         number: Which operation of the graph.
         name: Its type.
-        places: Where the cotangents of its outputs wait.
+        places: Where the cotangents of its outputs wait, one beside the other.
+        taken: What stands there once they are taken: nothing.
         wanted: For each input, whether its contribution leads anywhere.
         unwanted: The inputs whose contributions lead nowhere.
         targets: Where the others go.
@@ -40,7 +41,8 @@ class Visit(NamedTuple):
 
     number: int
     name: str
-    places: range
+    places: slice
+    taken: tuple[None, ...]
     wanted: tuple[bool, ...]
     unwanted: tuple[int, ...]
     targets: tuple[Target, ...]
@@ -58,8 +60,8 @@ class Schedule:
     def __init__(self, graph: Graph, destinations: Iterable[int]):
         ends = [*accumulate(map(len, graph.spaces))]
         self.places = ends[-1]
-        self._places = [range(end - len(spaces), end) for end, spaces in zip(ends, graph.spaces, strict=True)]
-        self.roots = [self._places[index][slot] for index, slot in graph.roots]
+        self._first = [0, *ends]
+        self.roots = [self._first[index] + slot for index, slot in graph.roots]
         needed = graph.towards(destinations)
         self.visits = [self._visit(graph, index, needed) for index in range(len(graph)) if needed[index]]
 
@@ -79,12 +81,13 @@ class Schedule:
         return Visit(
             index,
             type(graph.nodes[index]).__name__,
-            self._places[index],
+            slice(self._first[index], self._first[index + 1]),
+            (None,) * len(graph.spaces[index]),
             wanted,
             tuple([position for position, want in enumerate(wanted) if not want]),
             tuple(
                 [
-                    Target(position, self._places[edge[0]][edge[1]], *graph.spaces[edge[0]][edge[1]])
+                    Target(position, self._first[edge[0]] + edge[1], *graph.spaces[edge[0]][edge[1]])
                     for position, edge in enumerate(edges)
                     if edge is not None and wanted[position]
                 ]

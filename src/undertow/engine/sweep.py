@@ -63,10 +63,10 @@ def sweep(
     schedule = Schedule.of(graph, arrivals)
     waiting = _begun(schedule, seeds, algebra)
     carry, fit, add = _carrier(algebra, calculus, borrowed), algebra.fit, algebra.add
-    for index, name, places, wanted, unwanted, targets in schedule.visits:
-        cotangents = [waiting[place] for place in places]
-        for place in places:
-            waiting[place] = None
+    concerns = [False] * len(graph) if watcher is None else watcher.concerns
+    for index, name, places, taken, wanted, unwanted, targets in schedule.visits:
+        cotangents = waiting[places]
+        waiting[places] = taken
         sent = carry(graph.nodes[index], name, cotangents, wanted) if wanted else []
         for position in unwanted:
             sent[position] = None
@@ -74,7 +74,7 @@ def sweep(
             if (part := sent[position]) is not None:
                 sent[position] = part = fit(part, shape, dtype)
                 waiting[place] = part if (present := waiting[place]) is None else add(present, part)
-        if watcher is not None and watcher.concerns[index]:
+        if watcher is not None and concerns[index]:
             watcher.saw(index, sent, cotangents)
         # A leaf takes over a gradient that nothing else holds, so nothing here may hold one.
         del sent
