@@ -1,6 +1,6 @@
 """What `import undertow` offers; each name is imported when it is first used."""
 
-from .api import Observation as Observation, observe as observe
+from .api import Observation as Observation, note as note, observe as observe
 from .compare import Comparison as Comparison, compare as compare
 from .curvature import Curvature as Curvature, curvature as curvature
 from .derivation import Derivation as Derivation, derive as derive

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from undertow.errors import StoreError
-from undertow.observe.attach import refuse_a_second
+from undertow.observe.attach import in_place, refuse_a_second
 from undertow.observe.sampler import Sampler
 from undertow.observe.session import Session
 from undertow.ranks import apart, rank, ranks
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from undertow.diagnose import Review
     from undertow.forecast import Outlook
 
-__all__ = ["Observation", "new_folder", "observe"]
+__all__ = ["Observation", "new_folder", "note", "observe"]
 
 RUNS = Path("undertow-runs")
 
@@ -155,6 +155,25 @@ def observe(
     }
     writer = Writer(folder, facts)
     return Observation(Session(writer, sampler, model, optimizer), writer)
+
+
+def note(loss: float | Tensor, name: str = "held-out") -> None:
+    """Keep a loss of held-out data with the run that is being observed; without one, nothing happens.
+
+    Losses of `torch.nn` that are computed while gradients are off are seen anyway: this is for those that are computed
+    otherwise, or that are means over what else belongs to them.
+
+    Args:
+        loss: One number, or a tensor of one.
+        name: What it is of: losses of one name make one curve.
+
+    Raises:
+        ValueError: A tensor of several numbers.
+    """
+    if isinstance(loss, Tensor) and loss.numel() != 1:
+        raise ValueError(f"a loss of shape {tuple(loss.shape)} is not one number: take its mean first")
+    if (observer := in_place()) is not None:
+        observer.evaluated(name.replace(":", " "), loss)  # a place in the code has one
 
 
 def _children() -> float:

@@ -28,6 +28,7 @@ TOPICS = (
     "sick_never",
     "sick_spelled",
     "sick_course",
+    "sick_overfit",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -505,6 +506,38 @@ def exported(diary: Diary) -> None:
     diary.end(net)
 
 
+def evaluated(diary: Diary) -> None:
+    """A model that is evaluated as it trains, in several ways, by losses of which one is scripted meanwhile."""
+    net = dense()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    criterion = nn.CrossEntropyLoss()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        scripted = torch.jit.script(two_losses)
+    diary.note(scripted(torch.ones(3), torch.zeros(3)))
+    for step in range(STEPS):
+        x, y = batch()
+        loss = criterion(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        diary.gradients(net)
+        optimizer.step()
+        net.eval()
+        with torch.no_grad() if step % 2 else torch.inference_mode():
+            total = criterion(net(x), y)
+            total += F.cross_entropy(net(x), y, reduction="sum")
+            diary.note(
+                total.clone(), F.cross_entropy(net(x), y, reduction="none"), F.kl_div(net(x), net(x), reduction="sum")
+            )
+            diary.note(torch.func.vmap(F.mse_loss)(x, x + 1))
+        net.train()
+    diary.end(net)
+
+
+def two_losses(x: Tensor, y: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(x, y) + F.mse_loss(x, y)
+
+
 Context = Callable[[Diary], None]
 
 CONTEXTS: dict[str, Context] = {
@@ -513,7 +546,7 @@ CONTEXTS: dict[str, Context] = {
         *(plain, accumulation, gan, autocast_bf16, scaler_fp16, in_place, functional, custom_function),
         *(checkpoint_reentrant, checkpoint_non_reentrant, recurrent, grad_function, lbfgs, sparse, tied, retained),
         *(gradient_penalty, workers, users_function_mode, users_dispatch_mode, users_hooks, users_anomaly_mode),
-        *(functional_transforms, by_parts, target_network, copied_and_saved, exported),
+        *(functional_transforms, by_parts, target_network, copied_and_saved, exported, evaluated),
     )
 }
 

@@ -21,7 +21,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from undertow.errors import UndertowError
 
-__all__ = ["Attachment", "Observer", "compiler_in_use", "refuse_a_second", "stands_for_others"]
+__all__ = ["Attachment", "Observer", "compiler_in_use", "in_place", "refuse_a_second", "stands_for_others"]
 
 
 class Observer(Protocol):
@@ -129,12 +129,17 @@ def refuse_a_second() -> None:
     Raises:
         UndertowError: One is.
     """
-    if "observed_by" in vars(torch.autograd._engine_run_backward):  # type: ignore[attr-defined]
+    if in_place() is not None:
         raise UndertowError(
             "this program is being observed already\n"
             "  Two observers would count each other's cost and name things twice.\n"
             "  Leave out `with undertow.observe()` under `undertow run`, and do not put one inside another."
         )
+
+
+def in_place() -> Any:
+    """Whoever observes this program now, if anybody does."""
+    return vars(torch.autograd._engine_run_backward).get("observed_by")  # type: ignore[attr-defined]
 
 
 def compiler_in_use() -> bool:

@@ -9,6 +9,7 @@ import sqlite3
 import traceback
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -18,10 +19,11 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from undertow.engine.graph import Graph
-from undertow.errors import StoreError, UndertowError
+from undertow.errors import StoreError
 from undertow.observe.attach import Attachment, compiler_in_use
 from undertow.observe.catalogue import Catalogue
 from undertow.observe.cuts import stop_all
+from undertow.observe.evaluations import Evaluations
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 from undertow.observe.ledger import Entry, Ledger
@@ -31,6 +33,7 @@ from undertow.observe.roster import Roster
 from undertow.observe.sample import Held, Sample
 from undertow.observe.sampler import Sampler
 from undertow.observe.starts import starts_of
+from undertow.observe.told import told, unkept
 from undertow.store import Event
 from undertow.store.writer import Writer
 
@@ -71,6 +74,7 @@ class Session:
         self._compiled = self._born = False
         self._sites: dict[str, int] = {}
         self._losses = Losses()
+        self._evaluations = Evaluations(self._guard)
         self._pace, self._beyond = Pace(), 0.0
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
@@ -94,6 +98,7 @@ class Session:
             self._lose(error)
             return
         self._attachment.install()
+        self._evaluations.install()
         if compiler_in_use():
             self.compile_called()
         self._guard.spent += perf_counter() - self._began
@@ -102,6 +107,7 @@ class Session:
     def finish(self, state: str, exception: BaseException | None = None, signal: str = "") -> None:
         """Take everything off, and write what is left to write."""
         self._attachment.remove()
+        self._evaluations.remove()
         if self._sample is not None:
             self._guard(self._end_sample, exception is not None)
         stop_all()
@@ -109,7 +115,7 @@ class Session:
         self._guard(self._flush, True)
         try:
             if exception is not None:
-                self._writer.event(Event(self.step, "exception", _told(exception)))
+                self._writer.event(Event(self.step, "exception", told(exception)))
             if signal:
                 self._writer.event(Event(self.step, "interrupted", {"signal": signal}))
             seconds, spent = perf_counter() - self._began, self._guard.spent
@@ -133,17 +139,13 @@ class Session:
             self._writer.abandon()
             if isinstance(fault, sqlite3.Error):
                 self._lose(fault)
-            self._writer.event(Event(self.step, "fault", _told(fault) | {"traceback": traceback.format_exc()}))
+            self._writer.event(Event(self.step, "fault", told(fault) | {"traceback": traceback.format_exc()}))
         except sqlite3.Error as error:
             self._lose(error)
 
     def _lose(self, error: sqlite3.Error) -> None:
         if self.unstored is None:
-            self.unstored = StoreError(
-                f"the run could not be kept beyond step {self.step}: {error}\n"
-                f"  The training itself was left alone. What was stored before is in {self._writer.folder}.\n"
-                "  Make room there, or choose another place with --store (or store=), and run it again."
-            )
+            self.unstored = unkept(error, self.step, self._writer.folder)
 
     # what the training does
 
@@ -167,16 +169,18 @@ class Session:
     def loss_scaled(self, scaler: GradScaler, scaled: Any) -> None:
         self._losses.scaled_by(scaler, scaled)
 
+    def evaluated(self, name: str, loss: Any) -> None:
+        """A loss of held-out data was noted by hand."""
+        self._guard(self._evaluations.add, name, loss)
+
     def compile_called(self) -> None:
         self._compiled = True
-        self._guard(self._tell_compiled)
+        self._evaluations.remove()
+        self._guard(partial(self._ledger.tell_once, self.step, "compiled", seen="from the outside, as one operation"))
         if self._sample is not None:
             self._sample.stop_naming()
 
     # and what that means
-
-    def _tell_compiled(self) -> None:
-        self._ledger.tell_once(self.step, "compiled", seen="from the outside, as one operation")
 
     def _backward_begins(
         self, outputs: Sequence[Any], seeds: Sequence[Any], accumulates: bool, to_leaves: bool
@@ -235,7 +239,7 @@ class Session:
             self._pace.step_ended(now)
         if now - self._flushed > FLUSH_SECONDS:
             self._flush()
-        self.step += 1
+        self.step = self._evaluations.step = self.step + 1
         self._stepped.clear()
         self._visited.clear()
         self._begin_step()
@@ -267,6 +271,7 @@ class Session:
         self._writer.begin()
         self._writer.sites([*self._sites])
         self._writer.losses(self._losses.rows)
+        self._writer.evaluations(self._evaluations.rows(all_of_them=names))
         self._ledger.write(names=names)
         self._writer.meta(steps=self.step, passes=self.passes)
         self._writer.commit()
@@ -293,8 +298,3 @@ class Session:
         if facts["phase"] == "parameters" and (sound := self._losses.sound) is not None:
             facts |= {"between": [sound, self.step], "focus": sound}
         self._ledger.tell(self.step, "birth", facts)
-
-
-def _told(error: BaseException) -> dict[str, str]:
-    text = str(error) if not isinstance(error, UndertowError) else str(error).splitlines()[0]
-    return {"type": type(error).__name__, "message": text[:2000]}

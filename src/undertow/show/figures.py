@@ -37,8 +37,11 @@ def losses(run: Run, review: Review) -> Iterator[Figure]:
         name = run.sites[site].source if site < len(run.sites) else f"site {site}"
         colour = LOSSES[site % len(LOSSES)]
         traces.append(line(steps, values, name, colour, width=1.6 if len(steps) < 400 else 1))
+    traces += _evaluated(run)
     layout: dict[str, Any] = {"xaxis": axis("optimizer step"), "yaxis": axis("loss"), "showlegend": len(traces) > 1}
     note = "What training is meant to bring down, at every step."
+    if run.evaluations:
+        note += " Dotted: the same computed without a gradient, as on held-out data; each point is one evaluation."
     if math.isfinite(review.outcome.chance):
         layout |= across(review.outcome.chance, "chance")
         note += " The dashed line is chance: the loss of a network that ignores its input."
@@ -47,6 +50,17 @@ def losses(run: Run, review: Review) -> Iterator[Figure]:
         note += f" It was not a finite number at {len(broken):,} steps, first at step {broken[0]:,}."
     if traces:
         yield Figure("Loss", note, traces, layout)
+
+
+def _evaluated(run: Run) -> Iterator[dict[str, Any]]:
+    """The losses that were computed without a gradient, by the line that did; by those around it where that is one."""
+    lines = [place.partition(" < ")[0] for place in run.evaluations]
+    for number, (place, seen) in enumerate(run.evaluations.items()):
+        name = place if lines.count(lines[number]) > 1 else lines[number]
+        steps, values = thinned(seen.steps, seen.values)
+        trace = line(steps, values, name, LOSSES[::-1][number % len(LOSSES)], width=1.6)
+        dots = {"mode": "lines+markers", "marker": {"size": 5}} if len(steps) <= MOST_LINES else {}
+        yield trace | dots | {"line": trace["line"] | {"dash": "dot"}}
 
 
 def depth(run: Run) -> Iterator[Figure]:

@@ -3,6 +3,7 @@
 from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, TinyNorm
 from undertow.store.records import (
     Activation,
+    Evaluations,
     Event,
     InputScale,
     Losses,
@@ -25,6 +26,7 @@ __all__ = [
     "BatchNorm",
     "Conditions",
     "Dropout",
+    "Evaluations",
     "Event",
     "InputScale",
     "LookedUp",

@@ -16,6 +16,7 @@ from undertow.store.conditions import Conditions
 
 __all__ = [
     "Activation",
+    "Evaluations",
     "Event",
     "InputScale",
     "LossHead",
@@ -47,6 +48,23 @@ class Losses:
     values: Floats
     seconds: Floats
     """Since the run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """The loss at one place that is computed without a gradient, one entry an evaluation.
+
+    Attributes:
+        steps: Optimizer steps made before each.
+        values: Mean losses, over all batches between two steps, each counting as often as it has examples.
+        examples: How many these are: rows of the first thing that the loss is given.
+        seconds: Since the run began.
+    """
+
+    steps: NDArray[np.int64]
+    values: Floats
+    examples: NDArray[np.int64]
+    seconds: Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from undertow.store.kept import Kept, kept
 from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
     Activation,
+    Evaluations,
     Event,
     InputScale,
     Losses,
@@ -102,6 +103,16 @@ class Run(Shown):
         for step, site, value, seconds in self._rows("SELECT step, site, value, seconds FROM losses ORDER BY rowid"):
             found.setdefault(site, []).append((step, float("nan") if value is None else float(value), seconds))
         return {site: _losses(rows) for site, rows in sorted(found.items())}
+
+    @cached_property
+    def evaluations(self) -> dict[str, Evaluations]:
+        """The losses that were computed without a gradient, by the lines that did, the innermost first, or by name."""
+        found: dict[str, list[tuple[int, float, int, float]]] = {}
+        for step, place, value, examples, seconds in self._rows("SELECT * FROM evaluations ORDER BY rowid"):
+            found.setdefault(place, []).append(
+                (step, float("nan") if value is None else float(value), examples, seconds)
+            )
+        return {place: Evaluations(*map(np.array, zip(*rows, strict=True))) for place, rows in found.items()}
 
     @cached_property
     def rates(self) -> list[Rate]:

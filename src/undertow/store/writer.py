@@ -23,7 +23,7 @@ from undertow.store.updates import UPDATE_COLUMNS
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
 
 DATABASE = "run.db"
-FORMAT = 4
+FORMAT = 5
 
 
 class Writer:
@@ -67,6 +67,11 @@ class Writer:
         """Rows of step, site, value and seconds."""
         kept = [(step, site, _number(value), seconds) for step, site, value, seconds in rows]
         self._db.executemany("INSERT INTO losses VALUES (?, ?, ?, ?)", kept)
+
+    def evaluations(self, rows: Sequence[tuple[int, str, float, int, float]]) -> None:
+        """Rows of step, place, mean loss, examples and seconds."""
+        kept = [(step, place, _number(value), examples, seconds) for step, place, value, examples, seconds in rows]
+        self._db.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?)", kept)
 
     def rates(self, rows: Sequence[tuple[int, int, int, float]]) -> None:
         """Rows of optimizer, group, step and rate."""
