@@ -20,7 +20,11 @@ MISREAD_ONCE = {
     "lower_bound_minimised": "UT409",
     "numbers_compared_with_strings": "UT504",
     "only_one_of_two_zeroed": "UT303",
+    "patience_in_the_wrong_direction": "UT704",
+    "shares_cast_to_integers": "UT504",
     "temporal_classification_of_raw_scores": "UT402",
+    "tied_without_scaling": "UT408",
+    "transformer_without_warm_up": "UT301",
     "views_only_pulled_together": "UT205",
     "weight_norm_after_the_optimizer": "UT304",
 }

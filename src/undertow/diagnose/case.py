@@ -253,14 +253,14 @@ class Case:
 
         The product stays the same when a layer is rescaled and the next one undoes it.
         """
-        sizes = self._weight_norms(observed.step)
+        sizes = self.weight_norms(observed.step)
         return [
             (name, depth, math.log10(norm * sizes[name]) if norm > 0 and sizes.get(name, 0) > 0 else -math.inf)
             for name, depth, norm in self.leaf_scales(observed)
             if name in sizes and math.isfinite(norm)
         ]
 
-    def _weight_norms(self, step: int) -> dict[str, float]:
+    def weight_norms(self, step: int) -> dict[str, float]:
         """The norm of each parameter at the observed step nearest to `step`."""
         if not self.run.updates:
             return {}

@@ -30,10 +30,26 @@ def _mean_chance(targets: list[Target], loss: str) -> float:
         shares = counts[counts > 0] / counts.sum()
         return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
     mean = float(np.mean([t.mean for t in targets]))
-    variance = float(np.mean([t.variance for t in targets]))
+    variance = _variance(targets)
     if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
         return float(-mean * math.log(mean) - (1 - mean) * math.log(1 - mean))
     return variance if loss.startswith("Mse") and variance > 0 else math.nan
+
+
+def _variance(targets: Sequence[Target]) -> float:
+    """Of all targets, by those within batches, and by how much more than these explain the batches differ: sorted ones.
+
+    Both parts are without bias, so that for batches drawn at random the second is 0 on the average.
+    """
+    within = float(np.mean([t.variance for t in targets]))
+    rows = [t.shape[0] if t.shape else 1 for t in targets]
+    apart = float(np.var([t.mean for t in targets], ddof=1)) if len(targets) >= GROUPS else 0.0
+    explained = float(np.mean([t.variance / size for t, size in zip(targets, rows, strict=True)]))
+    return within + apart - explained if apart > SORTED * explained else within
+
+
+SORTED = 3.0
+"""Times the variance of the means of batches drawn at random, from which on they were not."""
 
 
 def chance_error(targets: Sequence[Target], loss: str) -> float:

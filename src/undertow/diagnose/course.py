@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.line import line
 from undertow.diagnose.outcome import jitter
 
-__all__ = ["Spike", "Standing", "bottomless", "spikes", "standing"]
+__all__ = ["FURTHER", "Spike", "Standing", "bottomless", "spikes", "standing"]
 
 Floats = NDArray[np.float64]
 

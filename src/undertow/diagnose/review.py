@@ -10,6 +10,7 @@ from undertow.diagnose.causes import CERTAIN, STAGES, apart, decides
 from undertow.diagnose.checks import (
     attention,
     batches,
+    constant,
     cuts,
     data,
     dynamics,
@@ -42,6 +43,7 @@ __all__ = ["CHECKS", "review"]
 CHECKS = (
     attention,
     batches,
+    constant,
     cuts,
     data,
     dynamics,
@@ -92,7 +94,7 @@ def review(run: Run) -> Review:
     if not run.meta.get("passes", len(run.passes)) and not run.steps:
         return _not_applicable(case)
     found = [finding for code in sorted(DIAGNOSES) for finding in DIAGNOSES[code](case)]
-    found = [replace(f, harm=min(f.harm, OUTLIVED)) if _outlived(f, case) else f for f in found]
+    found = _raised([replace(f, harm=min(f.harm, OUTLIVED)) if _outlived(f, case) else f for f in found])
     alarms = sorted((f for f in found if f.harm >= ALARM), key=_rank)
     remarks = [f for f in found if f.harm < ALARM]
     causes, explained = _causes(alarms)
@@ -119,6 +121,19 @@ def _outlived(finding: Finding, case: Case) -> bool:
     """Whether the network was in that state from the start and learned all the same: what undid it came later."""
     at_start = finding.evidence.get("onset") == "start" and finding.code in STAGES["network"] - GROWING
     return at_start and case.once_learned and case.failed
+
+
+def _raised(found: Sequence[Finding]) -> list[Finding]:
+    """Too large a step that the run seemed to survive is no remark where it brought about an alarm that came later."""
+    later = [f for f in found if f.harm >= ALARM and f.evidence.get("onset") == "later" and f.code in DAMAGED]
+    return [
+        replace(f, harm=max([f.harm, *(e.harm for e in later if _explains(f, e))])) if f.code == "UT301" else f
+        for f in found
+    ]
+
+
+DAMAGED = STAGES["network"]
+"""States that a network can be brought into by steps."""
 
 
 def _rank(finding: Finding) -> tuple[bool, bool, float, str]:

@@ -35,7 +35,8 @@ def settled_attention(case: Case) -> Found:
     they are divided by its root.
 
     ## When it is harmless
-    In heads that have learned to look at one place, where the loss falls.
+    In heads that have learned to look at one place, where the loss falls: settled since, it is a remark unless most is
+    left to learn.
 
     ## What to do
     Divide the scores by √d; normalise queries and keys; warm up.
@@ -53,7 +54,7 @@ def settled_attention(case: Case) -> Found:
             "remedy": "Divide the scores by the root of their width, and look at the scale of queries and keys."
             if onset == "start"
             else "Lower the learning rate or warm up: it settled during training. Normalise queries and keys.",
-            "harm": case.harm(0.85, 0.4, 0.15, 0.55),
+            "harm": case.harm(0.85, 0.4, 0.15, 0.55 if onset == "start" or case.learned_little else None),
         }
         return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Target
 
 __all__: list[str] = []
 
@@ -115,10 +117,20 @@ def unshuffled_order(case: Case) -> Found:
 def _mixtures(case: Case) -> NDArray[np.float64] | None:
     """Counts of classes in batches of at least 8 examples, one a row, of steps that consist of one pass."""
     targets = [p.target for p in case.passes if p.target is not None]
-    kept = [t.counts for t in targets if t.counts and len(t.shape) == 1 and sum(t.counts) >= 8]
+    kept = [counts for t in targets if sum(counts := _counted(t)) >= 8]
     if case.rhythm != 1 or len(kept) < FEWEST or len({len(counts) for counts in kept}) != 1:
         return None
     return np.array(kept, dtype=np.float64)
+
+
+def _counted(target: Target) -> tuple[int, ...]:
+    """How many of each class, where each example has one; targets of 0 and 1 are two classes."""
+    if target.counts:
+        return target.counts if len(target.shape) == 1 else ()
+    rows = math.prod(target.shape)
+    binary = {target.low, target.high} <= {0.0, 1.0} and target.shape and rows == target.shape[0]
+    ones = round(target.mean * rows) if binary and math.isfinite(target.mean) else 0
+    return (rows - ones, ones) if binary else ()
 
 
 def _effective(counts: NDArray[np.float64]) -> float:

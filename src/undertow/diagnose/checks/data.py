@@ -33,7 +33,8 @@ def unscaled_inputs(case: Case) -> Found:
 
     ## What it means
     The first layer's outputs and gradients grow with its inputs: activations saturate or die, the steps of the
-    first layer are far too large for it, and features of small scale are not heard beside those of large scale.
+    first layer are far too large for it, and features of small scale are not heard beside those of large scale. Where
+    no input is as large as a tenth, biases drown what tells the examples apart.
 
     ## When it is harmless
     Behind a normalisation layer (then it is not reported), and where the loss falls all the same (a remark).
@@ -45,7 +46,8 @@ def unscaled_inputs(case: Case) -> Found:
     if not scales:
         return
     observed, scale = max(scales, key=lambda item: _badness(item[1]))
-    if _badness(scale) < 1:
+    small = all(0 < _peak(i) < 1 / LARGE and i.constant < 1 for _, i in scales)
+    if _badness(scale) < 1 and not small:
         return
     ratio = scale.spread_high / scale.spread_low if scale.spread_low > 0 else 1.0
     yield case.place(observed, scale.operation) | {
@@ -55,8 +57,12 @@ def unscaled_inputs(case: Case) -> Found:
         "mean": scale.mean,
         "spread_ratio": ratio,
         "unequal": f", its features' spreads {ratio:.0f}-fold apart" if ratio > UNEQUAL else "",
-        "harm": case.harm(0.95, 0.3, 0.1, 0.6),
+        "harm": case.harm(0.8, 0.2, 0.1) if small else case.harm(0.95, 0.3, 0.1, 0.6),
     }
+
+
+def _peak(scale: InputScale) -> float:
+    return max(abs(scale.low), abs(scale.high))
 
 
 def _is_data(head: tuple[int, ...], scale: InputScale) -> bool:

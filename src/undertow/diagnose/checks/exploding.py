@@ -51,7 +51,7 @@ def _exploded(case: Case, observed: Pass) -> dict[str, object] | None:
     attribution = flow.attribute(weight)
     products = sum(d for i, d in attribution.gains.items() if i not in observed.head.operations and d > 0)
     grown = math.log10(norm / max(head[-1], 1e-300))
-    ratio = norm / max(case._weight_norms(observed.step).get(weight, math.inf), 1e-300)
+    ratio = norm / max(case.weight_norms(observed.step).get(weight, math.inf), 1e-300)
     if grown < DECADES or products < DECADES or ratio < 1:
         return None
     culprit = blame(case, observed, attribution, +1)

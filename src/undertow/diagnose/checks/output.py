@@ -283,11 +283,12 @@ def first_loss_far_from_chance(case: Case) -> Found:
     are large before anything was learned: the first steps go into unlearning them.
 
     ## When it is harmless
-    It costs a few steps, and is a remark.
+    It costs a few steps, and is a remark, unless the run ended before the loss had come down to chance.
 
     ## What to do
     Scale the inputs; make the last layer's weights small.
     """
     losses, chance = case.losses(), case.outcome.chance
     if chance > 0 and len(losses) and 5 * chance < losses[0] < math.inf:
-        yield {"first": float(losses[0]), "chance": chance, "onset": "start", "harm": case.harm(0.45, 0.2, 0.1)}
+        unlearning = 0.6 if case.outcome.kind == "falling" else case.harm(0.45, 0.2, 0.1)
+        yield {"first": float(losses[0]), "chance": chance, "onset": "start", "harm": unlearning}

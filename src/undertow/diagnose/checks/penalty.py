@@ -11,8 +11,8 @@ from undertow.store import Pass
 
 __all__ = ["penalty_pulls"]
 
-SIZES = ("AbsBackward0", "PowBackward0")
-"""What is added up over the entries of a weight, to penalise their size."""
+SIZES = ("AbsBackward0", "LinalgVectorNormBackward0", "MulBackward0", "NormBackward1", "PowBackward0")
+"""What is added up over the entries of a weight, to penalise their size; a product is one of the weight with itself."""
 
 
 def penalty_pulls(case: Case) -> list[float]:
@@ -38,7 +38,10 @@ def _pull(observed: Pass) -> float:
 def _penal(observed: Pass, index: int) -> bool:
     """Whether this is the size of a weight's entries, summed, and on its way to the loss a single number throughout."""
     topology = observed.flow.topology
-    if topology.operations[index].name not in SIZES:
+    if (
+        topology.operations[index].name not in SIZES
+        or len({e.receiver for e in topology.edges if e.sender == index}) > 1
+    ):
         return False
     above = [edge.sender for edge in topology.edges if edge.receiver == index]
     while above:

@@ -20,6 +20,11 @@ ENTRYWISE = frozenset(
 ) | LIMITS  # fmt: skip
 """What treats all pairs alike, and takes nothing in that could tell which of them are meant."""
 
+JOINS = frozenset({"AddBackward0", "DivBackward0", "MulBackward0", "SubBackward0"})
+
+FUSED = frozenset({"HuberLossBackward0", "MseLossBackward0", "SmoothL1LossBackward0"})
+"""Comparisons that average as well."""
+
 WHOLE = frozenset({"MeanBackward0", "SumBackward0"})
 """Over every entry."""
 
@@ -104,9 +109,13 @@ def target_broadcast(case: Case) -> Found:
         topology = observed.flow.topology
         for edge in topology.edges:
             sender, receiver = topology.operations[edge.sender], topology.operations[edge.receiver]
-            if edge.sender not in observed.head.operations or not _is_outer(sender.shapes, receiver.shapes[edge.slot]):
+            given = receiver.shapes[edge.slot]
+            outer = _is_outer(sender.shapes, given)
+            if not outer and not _crosses_examples(sender.shapes, given):
                 continue
             met = _met(observed, edge.sender)
+            if (not outer or edge.sender not in observed.head.operations) and not _all_averaged(observed, edge.sender):
+                continue
             if not met:
                 continue
             yield case.place(observed, edge.sender) | {
@@ -124,6 +133,17 @@ def _is_outer(outputs: tuple[tuple[int, ...], ...], given: tuple[int, ...]) -> b
     return entries > 1 and bool(outputs) and len(outputs[0]) >= 2 and outputs[0][-2:] == (entries, entries)
 
 
+def _crosses_examples(outputs: tuple[tuple[int, ...], ...], given: tuple[int, ...]) -> bool:
+    """Whether each of N examples of several numbers met each of N: (N, 1, …) or (N, …) became (N, N, …)."""
+    if not outputs or len(outputs[0]) < 3 or not 0 <= len(outputs[0]) - len(given) <= 1:
+        return False
+    shape, padded = outputs[0], (1,) * (len(outputs[0]) - len(given)) + given
+    grown = [place for place, size in enumerate(padded) if size != shape[place]]
+    return (
+        len(grown) == 1 and grown[0] < 2 and padded[grown[0]] == 1 and shape[0] == shape[1] == padded[1 - grown[0]] > 1
+    )
+
+
 def _met(observed: Pass, index: int) -> str:
     """What is done here to each output with each number of the data; empty where it is nothing of the kind."""
     topology = observed.flow.topology
@@ -139,9 +159,22 @@ def _all_averaged(observed: Pass, index: int) -> bool:
     topology = observed.flow.topology
     senders = [edge.sender for edge in topology.edges if edge.receiver == index]
     names = {sender: topology.operations[sender].name for sender in senders}
+    if topology.operations[index].name == "ExpandBackward0" and senders and all(n in FUSED for n in names.values()):
+        return True
     return bool(senders) and all(
-        name in WHOLE or (name in ENTRYWISE and _all_averaged(observed, sender)) for sender, name in names.items()
+        name in WHOLE or ((name in ENTRYWISE or _evenly(observed, sender)) and _all_averaged(observed, sender))
+        for sender, name in names.items()
     )
+
+
+def _evenly(observed: Pass, index: int) -> bool:
+    """Whether an operation joins all pairs with one number of the network, or with as many from another way to it."""
+    topology = observed.flow.topology
+    if topology.operations[index].name not in JOINS:
+        return False
+    shapes = [topology.operations[e.receiver].shapes[e.slot] for e in topology.edges if e.sender == index]
+    whole = topology.operations[index].shapes[0]
+    return len(shapes) == 2 and all(shape == whole or math.prod(shape) == 1 for shape in shapes)
 
 
 def _compared(observed: Pass, index: int) -> bool:

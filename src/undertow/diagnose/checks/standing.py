@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.course import Standing, standing
+from undertow.diagnose.course import FURTHER, Standing, standing
+from undertow.diagnose.heading import heading
 from undertow.diagnose.signal import Signal, signal
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Updates
@@ -35,19 +36,22 @@ def stopped_improving(case: Case) -> Found:
     rate, the gradient has run out: a minimum, a saddle or a plateau.
 
     ## When it is harmless
-    When what was to be learned has been learned. Then the rest of the run was paid for nothing, and that is all.
+    When what was to be learned has been learned. Then the rest of the run was paid for nothing, and that is all. It is
+    an alarm where the schedule took the rate to a hundredth before half of the run, most was left to learn, and the
+    loss was falling for sure when the rate gave out.
 
     ## What to do
     `undertow.standstill(model, loss_fn, batches, optimizer)` tells these apart for sure, by trying what would help;
     `undertow standstill --run RUN` keeps what it finds with the run, and it is told here from then on.
     """
     seen = case.course()
-    stands = standing(seen.values) if seen is not None else None
+    held = _held(case)
+    stands = held or (standing(seen.values) if seen is not None else None)
     if seen is None or stands is None or not case.learned:
         return
     step = int(seen.steps[stands.start])
     common = signal(case.run, step)
-    why = _why(case, stands, step)
+    why = "small" if held is not None else _why(case, stands, step)
     if why == "noise":
         why = _noise_or_jumps(common)
     tried = _tried(case)
@@ -60,9 +64,32 @@ def stopped_improving(case: Case) -> Found:
         "onset": "later",
         "story": tried[0] if tried else STANDS[why],
         "remedy": tried[1] if tried else REMEDIES[why],
-        "harm": 0.1,
+        "harm": 0.1 if held is None else 0.6,
         **_told(common, why),
     }
+
+
+EARLY = 0.5
+"""Of the run: where the rate gives out before, more steps were made without it than with it."""
+
+WEAK = 0.1
+"""Of the highest rate: what the loss did under more than that tells whether it was still falling."""
+
+
+def _held(case: Case) -> Standing | None:
+    """A loss that was falling until the rate fell to next to nothing, early and with most left to learn.
+
+    It stands from there on whatever its noise shows: all steps since, each straight downhill, are too short for more.
+    """
+    seen, pace = case.course(), case.pace
+    strong, alive = np.flatnonzero(pace >= WEAK), np.flatnonzero(pace >= SHRUNK)
+    if seen is None or not len(alive) or alive[-1] + 1 >= EARLY * len(pace) or not case.learned_little:
+        return None
+    there, error = heading(seen.values[seen.steps <= strong[-1]])
+    start, most = int(np.searchsorted(seen.steps, alive[-1] + 1)), case.promised((alive[-1] + 1) / len(pace))
+    if there + 2 * error < case.outcome.last and most < FURTHER * case.outcome.last and start < len(seen.values):
+        return Standing(start, float(seen.values[start:].mean()), most)
+    return None
 
 
 STANDS = {

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from undertow.diagnose.case import Case
+from undertow.diagnose.case import LITTLE, Case
 from undertow.diagnose.checks.penalty import penalty_pulls
 from undertow.diagnose.checks.updates import reached
 from undertow.diagnose.table import Found, diagnosis
@@ -207,7 +207,8 @@ def throttling_clip(case: Case) -> Found:
     ## What it means
     Clipping is for the rare large gradient. Where it acts on each, every step has the same length, that of the
     threshold times the learning rate, and the network barely moves. Compared is the gradient that the backward pass
-    brought with the one that the optimizer found.
+    brought with the one that the optimizer found; how far all steps together could have brought the loss down, had each
+    gone straight downhill, tells whether they were too short.
 
     ## When it is harmless
     With optimizers that divide by the gradient's own size, which undo it: these are not reported. And where the
@@ -222,7 +223,8 @@ def throttling_clip(case: Case) -> Found:
     kept = [after / before for before, after in found]
     if len(kept) < 3 or np.mean([share < 0.1 for share in kept]) < MOSTLY:
         return
-    strong = float(np.median(kept)) <= 0.02 or case.outcome.kind == "falling"
+    short = case.promised(0.0) < LITTLE * case.outcome.first
+    strong = float(np.median(kept)) <= 0.02 or case.outcome.kind == "falling" or short
     yield {
         "share": float(np.mean([share < 0.1 for share in kept])),
         "kept": float(np.median(kept)),

@@ -8,6 +8,7 @@ from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.checks.updates import reached
 from undertow.diagnose.table import Found, diagnosis
+from undertow.store import Conditions, Pass
 
 __all__: list[str] = []
 
@@ -32,8 +33,9 @@ def units_alike(case: Case) -> Found:
     ## What it means
     Units with the same weights compute the same, get the same gradient, and stay the same: a layer of a hundred of
     them is a layer of one. Constant and zero initialisation do this. The units of an embedding are its features. It
-    is looked for after a few steps, so that a layer which begins at zero and leaves it is not meant. Rounding may
-    tell the units apart in the end, after long.
+    is looked for after a few steps, so that a layer which begins at zero and leaves it is not meant; and at the start,
+    where most of the weights are one number other than zero, and nothing but random biases tells their units apart.
+    Rounding may tell the units apart in the end, after long.
 
     ## When it is harmless
     In a last layer, or a branch, that begins at zero on purpose: its units differ after a step. Where the loss has come
@@ -42,16 +44,13 @@ def units_alike(case: Case) -> Found:
     ## What to do
     Random initial weights.
     """
-    noted = [(p, c) for p, c in case.noted if p.step >= case.start + SETTLED_BY and c.alike]
-    if not noted:
+    noted = [(p, c) for p, c in case.noted if c.alike]
+    settled = [(p, c) for p, c in noted if p.step >= case.start + SETTLED_BY]
+    made = [(p, c) for p, c in noted if p.step == case.start and _made_alike(case, p, c)]
+    if not settled and not made:
         return
-    observed, conditions = noted[-1]
-    leaves = [observed.flow.topology.operations[index].leaf for index in conditions.alike]
-    leaves = [leaf for leaf in leaves if leaf]
-    if not leaves:
-        return
-    last = min(case.leaf_scales(observed), key=lambda item: item[1], default=("", 0, 0.0))[0]
-    hidden = [leaf for leaf in leaves if leaf != last]
+    observed, conditions = (settled or made)[-1]
+    hidden = _hidden(case, observed, conditions)
     if not hidden:
         return
     yield {
@@ -64,6 +63,22 @@ def units_alike(case: Case) -> Found:
         "onset": "start",
         "harm": case.harm(0.97, 0.5, 0.6 if math.isnan(case.skill) else 0.2, 0.6),
     }
+
+
+def _hidden(case: Case, observed: Pass, conditions: Conditions) -> list[str]:
+    """The leaves whose units are alike, less the one nearest to the loss."""
+    leaves = [observed.flow.topology.operations[index].leaf for index in conditions.alike]
+    last = min(case.leaf_scales(observed), key=lambda item: item[1], default=("", 0, 0.0))[0]
+    return [leaf for leaf in leaves if leaf and leaf != last]
+
+
+def _made_alike(case: Case, observed: Pass, conditions: Conditions) -> bool:
+    """Whether most of the hidden weights began at a constant other than zero: biases alone tell their units apart."""
+    last = min(case.leaf_scales(observed), key=lambda item: item[1], default=("", 0, 0.0))[0]
+    sizes = {name: case.parameters[name].size for name, _, _ in case.leaf_scales(observed) if name in case.parameters}
+    norms = case.weight_norms(observed.step)
+    alike = sum(sizes.get(name, 0) for name in _hidden(case, observed, conditions) if norms.get(name, 0.0) > 0)
+    return alike > MOST_OF_IT * sum(size for name, size in sizes.items() if name != last)
 
 
 @diagnosis(

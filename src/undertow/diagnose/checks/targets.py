@@ -13,7 +13,7 @@ from undertow.diagnose.checks.rates import JUMPED, oversized
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass, Target
 
-__all__: list[str] = []
+__all__ = ["BINARY"]
 
 COMPARISONS = ("Abs", "HuberLoss", "L1Loss", "MseLoss", "Mul", "Pow", "SmoothL1Loss")
 
@@ -33,6 +33,7 @@ LARGE = 10.0
 MAJORITY = 0.9
 
 BINARY = ("BinaryCrossEntropyBackward0", "BinaryCrossEntropyWithLogitsBackward0")
+"""Losses of a probability each."""
 
 
 def _targets(case: Case) -> list[tuple[Pass, Target]]:
@@ -66,7 +67,8 @@ def bounded_output(case: Case) -> Found:
     outside it. The network can only push the activation to its end, where its slope is 0.
 
     ## When it is harmless
-    Where few targets lie outside, and not far: then it is a remark.
+    Where few targets lie outside, and not far: then it is a remark, unless their distance is most of what a mean
+    squared error comes to in the end.
 
     ## What to do
     End in a linear layer; or scale the targets into the range.
@@ -91,8 +93,20 @@ def bounded_output(case: Case) -> Found:
         "low": min(t.low for _, t in targets),
         "high": max(t.high for _, t in targets),
         "share": min(share, 1.0),
-        "harm": 0.93 if share >= OUT_OF_REACH else case.harm(0.7, 0.3, 0.2),
+        "harm": 0.93
+        if share >= OUT_OF_REACH
+        else case.harm(0.7, 0.3, 0.6 if _is_most_of_it(case, first, past) else 0.2),
     }
+
+
+def _is_most_of_it(case: Case, target: Target, past: str) -> bool:
+    """Whether most of the loss at the end is what no output can reach, of a loss that is a mean squared distance."""
+    floor = np.mean([getattr(t, past) for _, t in _compared(case)])
+    return target.whole and case.outcome.chance > 0 and bool(floor > MOST * case.outcome.last)
+
+
+MOST = 0.5
+"""Share of the loss."""
 
 
 def _range(name: str, target: Target) -> tuple[str, str, str] | None:
@@ -138,76 +152,6 @@ def targets_out_of_range(case: Case) -> Found:
                 "harm": 0.93,
             }
             return
-
-
-@diagnosis(
-    "UT504",
-    "constant-targets",
-    message="all {count} targets seen are {which}",
-    advice="Look at how the labels are made and read: a wrong column, a comparison that is never true, "
-    "a loader that stays in one folder.",
-    source="by definition: what never changes need not be learned",
-)
-def constant_targets(case: Case) -> Found:
-    """Targets that never change.
-
-    ## What it means
-    A bias alone answers always right. The loss falls to 0 and nothing is learned of the inputs.
-
-    ## When it is harmless
-    Where the scores are similarities and the right one stands in a fixed place, as in contrastive learning: these
-    are told by their scores coming from no layer with a bias, and are not reported.
-
-    ## What to do
-    Print a batch of targets.
-    """
-    targets = [(p, t) for p, t in _targets(case) if t.counts]
-    if not targets:
-        yield from _constant_binary(case)
-    steps = {p.step for p, _ in targets}
-    if len(steps) < 3 or not _stay(case, max(steps)) or len(case.run.optimizers) > 1:
-        return
-    sizes = {len(t.counts) for _, t in targets}
-    if len(sizes) != 1 or sizes == {1}:
-        return
-    counts = np.sum([t.counts for _, t in targets], axis=0)
-    observed = targets[0][0]
-    if (counts > 0).sum() != 1 or counts.sum() < 20 or not _has_bias(observed, targets[0][1].operation):
-        return
-    label, classes = int(counts.argmax()), len(counts)
-    which = f"of one class, number {label}, of {classes}"
-    yield {"count": int(counts.sum()), "label": label, "classes": classes, "which": which, "harm": 0.9}
-
-
-def _constant_binary(case: Case) -> Found:
-    """The same of targets of 0 and 1, where one binary cross-entropy is all the loss: two may have one label each."""
-    targets = [(p, t) for p, t in _targets(case) if names_in(p)[t.operation] in BINARY]
-    steps = {p.step for p, _ in targets}
-    if len(steps) < 3 or not _stay(case, max(steps)) or len(case.run.optimizers) > 1 or len(case.run.sites) > 1:
-        return
-    label, count = targets[0][1].low, sum(math.prod(t.shape) for _, t in targets)
-    constant = all(t.low == t.high == label and t.whole for _, t in targets) and label in (0.0, 1.0)
-    if constant and count >= 20 and _has_bias(targets[0][0], targets[0][1].operation):
-        yield {
-            "count": count,
-            "label": int(label),
-            "classes": 2,
-            "which": f"{label:.0f}, and never {1 - label:.0f}",
-            "harm": 0.9,
-        }
-
-
-def _stay(case: Case, seen: int) -> bool:
-    """Whether targets were seen until late, or the loss tells that no others came: they would have raised it."""
-    losses = case.losses()
-    return seen >= case.run.steps / 2 or bool(len(losses) > seen + 1 and losses[seen:].max() < losses[0])
-
-
-def _has_bias(observed: Pass, index: int) -> bool:
-    """Whether the scores of a loss come out of a layer."""
-    names = names_in(observed)
-    producers = {names[i] for i in below(observed, index, VIEWS | {"LogSoftmaxBackward0"})}
-    return producers <= {"AddmmBackward0", "ConvolutionBackward0", "MkldnnConvolutionBackward0"} and bool(producers)
 
 
 @diagnosis(

@@ -1,0 +1,195 @@
+"""Faults in other people's forms: each is named, and its twin without it is not accused of it."""
+
+import functools
+import math
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import undertow
+
+FORMS = {}
+
+
+def form(code):
+    return lambda train: FORMS.setdefault(train.__name__, (code, train)) and train
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@functools.cache
+def classes(count=600):
+    generator = torch.Generator().manual_seed(0)
+    centres, labels = 1.5 * torch.randn(6, 12, generator=generator), torch.randint(6, (count,), generator=generator)
+    return centres[labels] + torch.randn(count, 12, generator=generator), labels
+
+
+@functools.cache
+def numbers(count=600):
+    x = torch.rand(count, 6, generator=torch.Generator().manual_seed(1))
+    y = torch.sin(3 * x[:, 0] * x[:, 1]) + (x[:, 2] - 0.5) ** 2 + x[:, 3]
+    return 3.4 * (x - 0.5), (y - y.mean()) / y.std()
+
+
+def net(inputs, outputs, activation=nn.ReLU):
+    return nn.Sequential(nn.Linear(inputs, 32), activation(), nn.Linear(32, 32), activation(), nn.Linear(32, outputs))
+
+
+def fit(model, optimizer, data, loss_of, epochs=8, size=30, schedule=None):
+    x, y = data
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(size):
+            optimizer.zero_grad()
+            loss_of(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+
+
+def adam(model, rate=3e-3):
+    return torch.optim.Adam(model.parameters(), lr=rate)
+
+
+def squared(outputs, wanted):
+    return F.mse_loss(outputs.squeeze(1), wanted)
+
+
+@form("UT404")
+def each_mean_meets_every_target_of_a_likelihood_with_a_learned_deviation(sick):
+    model, deviation = net(6, 1), nn.Parameter(torch.zeros(1))
+
+    def likelihood(mean, wanted):
+        apart = (mean if sick else mean.squeeze(1)) - wanted
+        return (apart**2 / (2 * deviation.exp() ** 2) + deviation).mean()
+
+    fit(model, torch.optim.Adam([*model.parameters(), deviation], lr=2e-3), numbers(), likelihood)
+
+
+@form("UT404")
+def both_terms_of_a_likelihood_by_hand_meet_every_label(sick):
+    def likelihood(scores, wanted):
+        chance = torch.sigmoid(scores if sick else scores.squeeze(1)).clamp(1e-6, 1 - 1e-6)
+        return -(wanted * chance.log() + (1 - wanted) * (1 - chance).log()).mean()
+
+    model, (x, y) = net(12, 1), classes()
+    fit(model, adam(model), (x, (y < 3).float()), likelihood)
+
+
+@form("UT404")
+def pictures_with_a_channel_against_pictures_without(sick):
+    x, _ = classes()
+    pictures = x[:, None, :9].reshape(-1, 1, 3, 3)
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
+    wanted = pictures.abs() if not sick else pictures.abs().squeeze(1)
+    fit(model, adam(model), (pictures, wanted), lambda out, y: ((out - y) ** 2).mean())
+
+
+@form("UT405")
+def most_of_the_error_left_is_out_of_a_tanhs_reach(sick):
+    model = nn.Sequential(net(6, 1), nn.Tanh()) if sick else net(6, 1)
+    fit(model, adam(model), numbers(), squared, epochs=20)
+
+
+@form("UT309")
+def squared_norms_of_the_weights_in_the_loss(sick):
+    model = net(12, 6)
+    size = 0.3 if sick else 1e-5
+
+    def penalised(scores, labels):
+        return F.cross_entropy(scores, labels) + size * sum(p.norm() ** 2 for p in model.parameters())
+
+    fit(model, adam(model, 2e-3), classes(), penalised)
+
+
+@form("UT203")
+def hidden_weights_of_one_number_and_biases_at_random(sick):
+    model = net(12, 6, nn.Tanh)
+    if sick:
+        for layer in model[0], model[2], model[4]:
+            nn.init.constant_(layer.weight, 0.05)
+    fit(model, torch.optim.NAdam(model.parameters(), lr=2e-3), classes(), F.cross_entropy)
+
+
+@form("UT504")
+def numbers_that_are_all_the_same(sick):
+    x, y = numbers()
+    model = net(6, 1)
+    fit(model, adam(model), (x, torch.full_like(y, 0.3) if sick else y), squared, epochs=3)
+
+
+@form("UT507")
+def one_answer_after_the_other_in_a_binary_task(sick):
+    x, labels = classes()
+    y = (labels < 3).float()
+    order = y.argsort() if sick else torch.randperm(len(y))
+    model = net(12, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+    for _ in range(8):
+        for rows in order.split(30):
+            optimizer.zero_grad()
+            F.binary_cross_entropy_with_logits(model(x[rows]).squeeze(1), y[rows]).backward()
+            optimizer.step()
+
+
+@form("UT704")
+def a_rate_that_decays_by_step_where_it_should_by_epoch(sick):
+    model = net(6, 1)
+    optimizer = adam(model, 1e-3)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.96 if sick else 0.998)
+    fit(model, optimizer, numbers(), squared, epochs=80, size=150, schedule=schedule)
+
+
+@form("UT501")
+def pixels_divided_twice(sick):
+    x, y = classes()
+    model = net(12, 6)
+    fit(model, torch.optim.SGD(model.parameters(), lr=0.05), (x / 2000 if sick else x, y), F.cross_entropy, epochs=10)
+
+
+@form("UT408")
+def a_run_that_ends_while_it_unlearns_what_it_began_with(sick):
+    model = net(12, 6)
+    nn.init.normal_(model[4].weight, std=6.0 if sick else 0.1)
+    fit(model, adam(model, 1e-3), classes(), F.cross_entropy, epochs=1)
+
+
+@form("UT310")
+def clipped_so_that_all_steps_together_are_too_short(sick):
+    model = net(12, 6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = classes()
+    for _ in range(6):
+        for rows in torch.randperm(len(x)).split(30):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x[rows]), y[rows]).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.02 if sick else 5.0)
+            optimizer.step()
+
+
+def review(folder, train, sick):
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with undertow.observe(store=folder, every=2) as run:
+            train(sick)
+        return run.review()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_fault_in_another_form_is_named_and_its_twin_is_not_accused_of_it(name, tmp_path):
+    code, train = FORMS[name]
+    found = review(tmp_path / "sick", train, sick=True)
+    assert found.cause is not None, found.summary
+    assert found.cause.code == code, found.summary
+    well = review(tmp_path / "well", train, sick=False)
+    assert code not in {finding.code for finding in well.findings}
+    assert math.isfinite(well.outcome.last)
