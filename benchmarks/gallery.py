@@ -20,10 +20,11 @@ from scipy.stats import binomtest
 RESULTS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- What follows is written by benchmarks/gallery.py. -->"
-HALVES = {"fresh": ("fresh",), "held": ("held",), "judge": ("judge", "unseen"), "build": ("build",)}
-"""Parts: two by people who had not read the rules, what rules are judged by, and what they were built on."""
+HALVES = {"blind": ("blind",), "fresh": ("fresh",), "held": ("held",), "judge": ("judge", "unseen"), "build": ("build",)}
+"""Parts: three by people who had not read the rules, what rules are judged by, and what they were built on."""
 
 TITLES = {
+    "blind": "The third part that was written without the rules",
     "fresh": "The second part that was written without the rules",
     "held": "The first part that was written without the rules",
     "judge": "The half to judge by",
@@ -67,6 +68,8 @@ def measure(parts: Sequence[str]) -> Iterator[Record]:
             "verdict": review.verdict,
             "named": cause.code if cause else None,
             "alarms": [f.code for f in review.findings],
+            "remarks": sorted({f.code for f in review.remarks}),
+            "loss": review.outcome.kind,
             "module": cause.module in modules if cause and modules is not None else None,
             "line": cause.source.endswith(f":{case.line}") if cause and case.line else None,
             "seconds": round(seconds, 1),
@@ -93,9 +96,11 @@ def measured(code: str) -> str:
 
 def _row(name: str, runs: Sequence[Record]) -> str:
     detected, first = sum(r["verdict"] == "sick" for r in runs), sum(r["named"] == r["planted"] for r in runs)
+    told = sum(r["planted"] in (*r["alarms"], *r["remarks"]) for r in runs)
     placed = [r["module"] for r in runs if r["module"] is not None]
     lined = [r["line"] for r in runs if r["line"] is not None]
-    cells = (len(runs), share(detected, len(runs)), share(first, len(runs)), share(sum(placed), len(placed)))
+    counts = ((detected, len(runs)), (first, len(runs)), (told, len(runs)), (sum(placed), len(placed)))
+    cells = (len(runs), *(share(*count) for count in counts))
     return f"| {name} | {' | '.join(map(str, cells))} | {share(sum(lined), len(lined))} |"
 
 
@@ -108,14 +113,18 @@ def tables() -> Iterator[str]:
         sick, well = [r for r in kept if r["planted"]], [r for r in kept if not r["planted"]]
         alarms = [r for r in well if r["verdict"] == "sick"]
         yield f"## {words}\n"
-        yield "| family | sick runs | detected | right cause first | right module | right line |"
-        yield "| --- | --- | --- | --- | --- | --- |"
+        yield "| family | sick runs | detected | right cause first | named, if only as a remark | right module | right line |"
+        yield "| --- | --- | --- | --- | --- | --- | --- |"
         for prefix, family in FAMILIES.items():
             runs = [r for r in sick if r["planted"].startswith(prefix)]
             if runs:
                 yield _row(family, runs)
         yield _row("all", sick)
-        yield f"\nFalse alarms: {share(len(alarms), len(well))}{_by_family(alarms, DIAGNOSES)}.\n"
+        yield _row("whose loss falls all the same", [r for r in sick if r["loss"] == "learned"])
+        yield _row("whose loss does not", [r for r in sick if r["loss"] != "learned"])
+        remarked = sum(bool(r["remarks"]) for r in well)
+        yield f"\nFalse alarms: {share(len(alarms), len(well))}{_by_family(alarms, DIAGNOSES)}."
+        yield f"Healthy runs with a remark: {share(remarked, len(well))}.\n"
         yield from _missed(sick, alarms)
 
 
