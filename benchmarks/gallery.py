@@ -20,7 +20,13 @@ from scipy.stats import binomtest
 RESULTS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- What follows is written by benchmarks/gallery.py. -->"
-HALVES = {"blind": ("blind",), "fresh": ("fresh",), "held": ("held",), "judge": ("judge", "unseen"), "build": ("build",)}
+HALVES = {
+    "blind": ("blind",),
+    "fresh": ("fresh",),
+    "held": ("held",),
+    "judge": ("judge", "unseen"),
+    "build": ("build",),
+}
 """Parts: three by people who had not read the rules, what rules are judged by, and what they were built on."""
 
 TITLES = {
@@ -30,6 +36,16 @@ TITLES = {
     "judge": "The half to judge by",
     "build": "The half the rules were built on",
 }
+
+COLUMNS = (
+    "family",
+    "sick runs",
+    "detected",
+    "right cause first",
+    "named, if only as a remark",
+    "right module",
+    "right line",
+)
 
 Record = dict[str, Any]
 
@@ -113,8 +129,8 @@ def tables() -> Iterator[str]:
         sick, well = [r for r in kept if r["planted"]], [r for r in kept if not r["planted"]]
         alarms = [r for r in well if r["verdict"] == "sick"]
         yield f"## {words}\n"
-        yield "| family | sick runs | detected | right cause first | named, if only as a remark | right module | right line |"
-        yield "| --- | --- | --- | --- | --- | --- | --- |"
+        yield f"| {' | '.join(COLUMNS)} |"
+        yield f"|{' --- |' * len(COLUMNS)}"
         for prefix, family in FAMILIES.items():
             runs = [r for r in sick if r["planted"].startswith(prefix)]
             if runs:

@@ -15,7 +15,7 @@ from undertow.store import Losses, OptimizerState, Run, Target
 
 def target(**facts):
     plain = {"operation": 0, "shape": (8,), "broadcast": False, "counts": (), "mean": 0.0, "variance": 0.0}
-    return Target(**plain | {"normalised": 0.0, "whole": True} | facts)
+    return Target(**plain | {"normalised": 0.0, "times": 1.0} | facts)
 
 
 class FakeRun:
@@ -159,7 +159,7 @@ def test_chance_of_a_binary_target_is_its_entropy():
 
 
 def test_chance_is_not_known_where_the_loss_is_more_than_one_mean():
-    assert np.isnan(chance_loss([target(counts=(4, 4), whole=False)], "NllLossBackward0"))
+    assert np.isnan(chance_loss([target(counts=(4, 4), times=np.nan)], "NllLossBackward0"))
 
 
 def test_runs_are_read_as_the_store_has_them():

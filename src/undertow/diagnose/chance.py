@@ -16,23 +16,24 @@ GROUPS = 20
 
 
 def chance_loss(targets: list[Target], loss: str) -> float:
-    """The loss of a network that ignores its input: the entropy, or the variance, of the target; summed if it is."""
+    """The loss of a network that ignores its input: entropy, or variance, of the target, as often as that counts."""
     targets = [target for target in targets if target.whole]
     if not targets:
         return math.nan
-    rows = float(np.mean([math.prod(target.shape) for target in targets])) if targets[0].summed else 1.0
-    return rows * _mean_chance(targets, loss)
+    return float(np.mean([target.times for target in targets])) * _mean_chance(targets, loss)
 
 
 def _mean_chance(targets: list[Target], loss: str) -> float:
     if targets[0].counts:
         counts = np.sum([t.counts for t in targets if len(t.counts) == len(targets[0].counts)], axis=0)
-        shares = counts[counts > 0] / counts.sum()
+        shares = counts * np.array(targets[0].weights or 1.0)
+        shares = shares[shares > 0] / shares.sum()
         return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
     mean = float(np.mean([t.mean for t in targets]))
     variance = _variance(targets)
     if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
-        return float(-mean * math.log(mean) - (1 - mean) * math.log(1 - mean))
+        ones, zeros = mean * (targets[0].weights or (1, 1))[1], 1 - mean
+        return -ones * math.log(ones / (ones + zeros)) - zeros * math.log(zeros / (ones + zeros))
     return variance if loss.startswith("Mse") and variance > 0 else math.nan
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from undertow.engine.graph import Graph
 from undertow.observe.saved import saved
+from undertow.observe.totals import share
 from undertow.store import LossHead, Target
 
 __all__ = ["target"]
@@ -45,15 +46,16 @@ MEAN, SUM = 1, 2
 """PyTorch's numbers for the reductions of these names."""
 
 
-def target(graph: Graph, head: LossHead) -> Target | None:
-    """What the first loss operation of the head compares its input with."""
+def target(graph: Graph, head: LossHead, scale: float = 1.0) -> Target | None:
+    """What the first loss operation of the head compares its input with; `scale` is that of a gradient scaler."""
     for index in head.operations:
         node = graph.nodes[index]
         if type(node).__name__ == "CtcLossBackward0":
             return _of_sequences(graph, index)
         if type(node).__name__ in LOSSES:
             wanted = saved(node, "target")
-            return None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"))
+            found = None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"))
+            return found and replace(found, times=found.times / scale)
     return _by_hand(graph, head)
 
 
@@ -64,7 +66,7 @@ def _of_sequences(graph: Graph, index: int) -> Target | None:
     if wanted is None or value is None:
         return None
     by_example = value.detach().transpose(0, 1) if value.dim() == 3 else value.detach()[None]
-    return replace(_target(graph, index, wanted.detach(), by_example), counts=(), whole=False)
+    return replace(_target(graph, index, wanted.detach(), by_example), counts=(), times=math.nan)
 
 
 def _by_hand(graph: Graph, head: LossHead) -> Target | None:
@@ -101,14 +103,16 @@ def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> T
     node = graph.nodes[index]
     classes = not wanted.is_floating_point()
     values = wanted.cpu().numpy() if classes else _numbers(wanted)
+    asked, weights = _asked(node, values) if classes else values, _weights(node)
     with np.errstate(all="ignore"):
         return Target(
             operation=index,
             shape=tuple(wanted.shape),
             broadcast=any(s == 0 and n > 1 for s, n in zip(wanted.stride(), wanted.shape, strict=True)),
-            counts=_counts(values, value) if classes else (),
+            counts=_counts(asked, value) if classes else (),
             normalised=_log_total(node, value) if value is not None else 0.0,
-            whole=_is_whole(graph, index),
+            times=_times(graph, index, asked, weights, wanted.numel()),
+            weights=weights or (),
             low=float(values.min()) if values.size else math.nan,
             high=float(values.max()) if values.size else math.nan,
             summed=getattr(node, "_saved_reduction", MEAN) == SUM,
@@ -167,12 +171,32 @@ def _varied(value: Tensor) -> float:
     return math.sqrt(np.square(rows.std(0)).mean()) / size if size > 0 else 0.0
 
 
-def _is_whole(graph: Graph, index: int) -> bool:
-    """Whether the pass started from this operation's unweighted mean or sum."""
+def _times(graph: Graph, index: int, values: NDArray[Any], weights: tuple[float, ...] | None, entries: int) -> float:
+    """How many times the mean over the entries the loss is; `nan` where it is none, or not that alone."""
     node = graph.nodes[index]
-    if type(node).__name__ in RESIDUALS or saved(node, "weight") is not None or saved(node, "pos_weight") is not None:
-        return False
-    return [root for root, _ in graph.roots] == [index] and getattr(node, "_saved_reduction", MEAN) in (MEAN, SUM)
+    if type(node).__name__ in RESIDUALS or weights is None:
+        return math.nan
+    if getattr(node, "_saved_reduction", MEAN) == MEAN:
+        return share(graph, index)
+    if values.dtype.kind not in "iu":
+        return share(graph, index) * entries
+    return share(graph, index) * (float(np.take(weights, values).sum()) if weights else values.size)
+
+
+def _asked(node: Any, classes: NDArray[Any]) -> NDArray[Any]:
+    """The classes of those that count: a loss passes over one number, that of padding."""
+    left_out = getattr(node, "_saved_ignore_index", None)
+    return classes if left_out is None else classes[classes != left_out]
+
+
+def _weights(node: Any) -> tuple[float, ...] | None:
+    """What each class counts, or a 0 and a 1; empty where all count the same, `None` where examples differ."""
+    of_classes, of_ones = saved(node, "weight"), saved(node, "pos_weight")
+    if type(node).__name__.startswith("NllLoss"):
+        return () if of_classes is None else tuple(of_classes.tolist())
+    if of_classes is not None or (of_ones is not None and of_ones.numel() != 1):
+        return None
+    return () if of_ones is None else (1.0, float(of_ones))
 
 
 def _counts(wanted: NDArray[Any], value: Tensor | None) -> tuple[int, ...]:

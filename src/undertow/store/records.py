@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -188,7 +188,9 @@ class Target:
         broadcast: Whether it was broadcast to that shape.
         counts: For class targets, how many of each class were in the batch; empty otherwise.
         mean, variance: For other targets; the variance over the batch, averaged over the rest.
-        whole: Whether the loss is this operation's mean (or sum) and nothing else, each example counting the same.
+        times: How many times the operation's mean over the entries the loss is, before a gradient scaler multiplied
+            it: 1 for a mean; `nan` where other terms enter as well, or entries that count differently for no class.
+        weights: What each class counts, or a target of 0 and one of 1; empty where all count the same.
         normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
         low, high: Smallest and largest entry.
         summed: Whether the loss operation sums over the batch instead of averaging.
@@ -205,7 +207,8 @@ class Target:
     mean: float
     variance: float
     normalised: float
-    whole: bool
+    times: float
+    weights: tuple[float, ...] = ()
     low: float = nan
     high: float = nan
     summed: bool = False
@@ -216,6 +219,11 @@ class Target:
     least: float = nan
     most: float = nan
     past_ends: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether the loss is this operation's mean (or sum) and nothing else, each of a class counting the same."""
+        return not isnan(self.times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ def _pass(plans: dict[int, Plan], row: tuple[Any, ...]) -> Pass:
 
 
 TARGET_NUMBERS = (
+    "times",
     "mean",
     "variance",
     "normalised",
