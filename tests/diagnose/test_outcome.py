@@ -144,13 +144,13 @@ def off_by_standard_errors(random, loss, kind, batches=40, rows=32):
         truth = -(shares * np.log(shares)).sum()
     else:
         drawn = random.normal(0, 2, (batches, rows))
-        seen = [target(mean=values.mean(), variance=values.var(ddof=1)) for values in drawn]
+        seen = [target(mean=values.mean(), alone=values.var(ddof=1)) for values in drawn]
         truth = 4.0
     return (chance_loss(seen, loss) - truth) / chance_error(seen, loss)
 
 
 def test_chance_is_the_variance_of_a_target_of_numbers():
-    assert chance_loss([target(mean=3.0, variance=2.0)], "MseLossBackward0") == 2.0
+    assert chance_loss([target(mean=3.0, alone=2.0)], "MseLossBackward0") == 2.0
 
 
 def test_chance_of_a_binary_target_is_its_entropy():

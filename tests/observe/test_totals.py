@@ -58,7 +58,7 @@ def test_how_often_the_mean_over_what_counts_is_in_the_loss(written):
         log_shares = logits.log_softmax(-1).gather(-1, asked)[:, 0]
         counts = torch.tensor(found.weights or [1.0] * 4)[asked[:, 0]] * (asked[:, 0] >= ("passed over" in written))
         mean = -(log_shares * counts).sum() / counts.sum()
-            assert loss(logits).item() == pytest.approx(times * mean.item())
+        assert loss(logits).item() == pytest.approx(times * mean.item())
 
 
 def test_what_is_passed_over_is_not_counted():

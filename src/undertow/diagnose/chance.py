@@ -16,7 +16,7 @@ GROUPS = 20
 
 
 def chance_loss(targets: list[Target], loss: str) -> float:
-    """The loss of a network that ignores its input: entropy, or variance, of the target, as often as that counts."""
+    """The loss of a network that ignores its input: of classes the entropy, as often as the mean counts in the loss."""
     targets = [target for target in targets if target.whole]
     if not targets:
         return math.nan
@@ -29,16 +29,21 @@ def _mean_chance(targets: list[Target], loss: str) -> float:
         shares = counts * np.array(targets[0].weights or 1.0)
         shares = shares[shares > 0] / shares.sum()
         return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
-    mean = float(np.mean([t.mean for t in targets]))
-    variance = _variance(targets)
+    mean, lost = (float(np.mean([getattr(t, what) for t in targets])) for what in ("mean", "alone"))
     if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
         ones, zeros = mean * (targets[0].weights or (1, 1))[1], 1 - mean
         return -ones * math.log(ones / (ones + zeros)) - zeros * math.log(zeros / (ones + zeros))
-    return variance if loss.startswith("Mse") and variance > 0 else math.nan
+    return lost * _spread(targets) ** (1 if loss.startswith(SQUARES) else 0.5) if lost > 0 else math.nan
 
 
-def _variance(targets: Sequence[Target]) -> float:
-    """Of all targets, by those within batches, and by how much more than these explain the batches differ: sorted ones.
+SQUARES = ("Mse", "Mul", "Pow")
+"""Losses by the squared distance, which grows with the variance and not with its root."""
+
+
+def _spread(targets: Sequence[Target]) -> float:
+    """The variance of all targets over that of those within a batch: above 1 for sorted ones.
+
+    By how much more the batches differ than what is within them explains.
 
     Both parts are without bias, so that for batches drawn at random the second is 0 on the average.
     """
@@ -46,7 +51,7 @@ def _variance(targets: Sequence[Target]) -> float:
     rows = [t.shape[0] if t.shape else 1 for t in targets]
     apart = float(np.var([t.mean for t in targets], ddof=1)) if len(targets) >= GROUPS else 0.0
     explained = float(np.mean([t.variance / size for t, size in zip(targets, rows, strict=True)]))
-    return within + apart - explained if apart > SORTED * explained else within
+    return 1 + (apart - explained) / within if within > 0 and apart > SORTED * explained else 1.0
 
 
 SORTED = 3.0

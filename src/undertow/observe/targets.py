@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undertow.engine.graph import Graph
+from undertow.observe.distances import alone
+from undertow.observe.outputs import behind_views
+from undertow.observe.residuals import residual
 from undertow.observe.saved import saved
 from undertow.observe.totals import share
 from undertow.store import LossHead, Target
@@ -33,30 +36,30 @@ LOSSES = frozenset(
     }
 )
 
-RESIDUALS = frozenset({"AbsBackward0", "MulBackward0", "PowBackward0"})
-"""What a loss written by hand does with the difference of output and target."""
-
-SQUASHES = frozenset({"ReluBackward0", "SigmoidBackward0", "SoftmaxBackward0", "TanhBackward0"})
-VIEWS = frozenset({"SqueezeBackward0", "SqueezeBackward1", "UnsqueezeBackward0", "ViewBackward0"})
-
 MOST_ENTRIES = 1 << 16
 """Looked at of a target that is not a class, or of an output: a mean over them is off by 0.4 % of the deviation."""
 
-MEAN, SUM = 1, 2
+NONE, MEAN, SUM = 0, 1, 2
 """PyTorch's numbers for the reductions of these names."""
 
 
 def target(graph: Graph, head: LossHead, scale: float = 1.0) -> Target | None:
     """What the first loss operation of the head compares its input with; `scale` is that of a gradient scaler."""
+    found = _of_library(graph, head)
+    if found is None and (by_hand := residual(graph, head.operations)) is not None:
+        found = _target(graph, by_hand.operation, by_hand.target, by_hand.output)
+    return None if found is None else replace(found, times=found.times / scale)
+
+
+def _of_library(graph: Graph, head: LossHead) -> Target | None:
     for index in head.operations:
         node = graph.nodes[index]
         if type(node).__name__ == "CtcLossBackward0":
             return _of_sequences(graph, index)
         if type(node).__name__ in LOSSES:
             wanted = saved(node, "target")
-            found = None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"))
-            return found and replace(found, times=found.times / scale)
-    return _by_hand(graph, head)
+            return None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"))
+    return None
 
 
 def _of_sequences(graph: Graph, index: int) -> Target | None:
@@ -67,36 +70,6 @@ def _of_sequences(graph: Graph, index: int) -> Target | None:
         return None
     by_example = value.detach().transpose(0, 1) if value.dim() == 3 else value.detach()[None]
     return replace(_target(graph, index, wanted.detach(), by_example), counts=(), times=math.nan)
-
-
-def _by_hand(graph: Graph, head: LossHead) -> Target | None:
-    """The target of a loss written by hand, had back from the residual and a squashed output that was saved."""
-    for index in head.operations:
-        residual = saved(graph.nodes[index], "self")
-        inner = graph.edges[index][0] if type(graph.nodes[index]).__name__ in RESIDUALS else None
-        if inner is None or residual is None or type(graph.nodes[inner[0]]).__name__ != "SubBackward0":
-            continue
-        sides = graph.edges[inner[0]]
-        if sum(side is None for side in sides) != 1:
-            continue
-        position = 0 if sides[0] is not None else 1
-        output = _squashed(graph, sides[position])
-        if output is not None and output.numel() == residual.numel():
-            output, residual = output.detach().reshape(residual.shape), residual.detach()
-            return _target(graph, index, output - residual if position == 0 else output + residual, output)
-    return None
-
-
-def _squashed(graph: Graph, edge: tuple[int, int] | None) -> Tensor | None:
-    name, node = _behind_views(graph, edge)
-    return saved(node, "result") if name in SQUASHES else None
-
-
-def _behind_views(graph: Graph, edge: tuple[int, int] | None) -> tuple[str, Any]:
-    """What made a value, by its name and itself, less the views taken of it; an empty name where nothing did."""
-    while edge is not None and type(graph.nodes[edge[0]]).__name__ in VIEWS:
-        edge = graph.edges[edge[0]][0]
-    return ("", None) if edge is None else (type(graph.nodes[edge[0]]).__name__, graph.nodes[edge[0]])
 
 
 def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> Target:
@@ -115,8 +88,9 @@ def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> T
             weights=weights or (),
             low=float(values.min()) if values.size else math.nan,
             high=float(values.max()) if values.size else math.nan,
-            summed=getattr(node, "_saved_reduction", MEAN) == SUM,
+            summed=getattr(node, "_saved_reduction", NONE) == SUM,
             varied=_varied(value) if value is not None else math.nan,
+            alone=math.nan if classes else alone(values, node),
             **({"mean": 0.0, "variance": 0.0} if classes else _moments(values) | _beyond_ends(graph, index, values)),
         )
 
@@ -134,10 +108,11 @@ ENDS: dict[str, Callable[[Any], tuple[float | None, float | None]]] = {
 
 def _beyond_ends(graph: Graph, index: int, values: NDArray[np.float64]) -> dict[str, float]:
     """The bounds that the output was clamped to, and how far from them the target lies."""
-    name, node = _behind_views(graph, graph.edges[index][0])
-    if name not in ENDS or not values.size:
+    inner = behind_views(graph, graph.edges[index][0])
+    node = None if inner is None else graph.nodes[inner]
+    if type(node).__name__ not in ENDS or not values.size:
         return {}
-    least, most = ENDS[name](node)
+    least, most = ENDS[type(node).__name__](node)
     ends = -math.inf if least is None else float(least), math.inf if most is None else float(most)
     return {"least": ends[0], "most": ends[1], "past_ends": float(np.square(values - values.clip(*ends)).mean())}
 
@@ -174,9 +149,9 @@ def _varied(value: Tensor) -> float:
 def _times(graph: Graph, index: int, values: NDArray[Any], weights: tuple[float, ...] | None, entries: int) -> float:
     """How many times the mean over the entries the loss is; `nan` where it is none, or not that alone."""
     node = graph.nodes[index]
-    if type(node).__name__ in RESIDUALS or weights is None:
+    if weights is None:
         return math.nan
-    if getattr(node, "_saved_reduction", MEAN) == MEAN:
+    if getattr(node, "_saved_reduction", NONE) == MEAN:
         return share(graph, index)
     if values.dtype.kind not in "iu":
         return share(graph, index) * entries

@@ -220,6 +220,7 @@ def _pass(plans: dict[int, Plan], row: tuple[Any, ...]) -> Pass:
 
 TARGET_NUMBERS = (
     "times",
+    "alone",
     "mean",
     "variance",
     "normalised",
