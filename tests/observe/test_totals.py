@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from undertow.diagnose.chance import chance_loss
+from undertow.diagnose.chance import chance_loss, least_loss
 from undertow.engine.graph import Graph
 from undertow.observe.probes import loss_head
 from undertow.observe.targets import target
@@ -35,6 +35,7 @@ BECOMING = {
     ),
     "some passed over": (1.0, lambda z: F.cross_entropy(z, PADDED, ignore_index=0)),
     "some passed over in a sum": (5.0, lambda z: F.cross_entropy(z, PADDED, ignore_index=0, reduction="sum")),
+    "a mean, twice": (0.5, lambda z: F.cross_entropy(z, CLASSES).div(2).mean()),
     "another precision": (1.0, lambda z: F.cross_entropy(z, CLASSES).double()),
     "weighted classes": (1.0, lambda z: F.cross_entropy(z, CLASSES, weight=FACTORS)),
     "weighted classes in a sum": (15.0, lambda z: F.cross_entropy(z, CLASSES, weight=FACTORS, reduction="sum")),
@@ -90,6 +91,30 @@ def test_chance_is_what_the_best_constant_answer_loses_where_ones_are_weighted(f
     found = wanted(loss(nn.Linear(3, 1)(torch.randn(4, 3)), truth))
     expected = loss(answer.expand(4, 1), truth).item()
     assert chance_loss([found], "BinaryCrossEntropyWithLogitsBackward0") == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("spread", [0.05, 0.3])
+def test_smoothed_labels_are_known_by_how_much_and_what_the_best_answers_lose(spread, reduction):
+    def loss(z):
+        return F.cross_entropy(z, PADDED, label_smoothing=spread, reduction=reduction) / 2
+
+    answer, answers = torch.zeros(4, requires_grad=True), torch.zeros(8, 4, requires_grad=True)
+    for made, shape in ((answer, (8, 4)), (answers, (8, 4))):
+        fit = torch.optim.LBFGS([made], max_iter=200, tolerance_grad=1e-9)
+        fit.step(lambda made=made, shape=shape, fit=fit: fit.zero_grad() or backward_of(loss(made.expand(shape))))
+    found = wanted(loss(LOGITS(FEATURES)))
+    assert found.smoothed == pytest.approx(spread)
+    assert chance_loss([found], "NllLossBackward0") == pytest.approx(loss(answer.expand(8, 4)).item(), rel=1e-4)
+    assert least_loss([found]) == pytest.approx(loss(answers).item(), rel=1e-4)
+
+
+def test_other_sums_are_no_smoothing():
+    z = LOGITS(FEATURES)
+    mixed = 0.9 * F.cross_entropy(z, CLASSES) + 0.1 * F.cross_entropy(z, PADDED)
+    pulled = 0.9 * F.cross_entropy(z, CLASSES) - 0.1 * z.log_softmax(-1).mean()
+    assert not wanted(mixed).whole
+    assert not wanted(pulled).whole
 
 
 def backward_of(loss):

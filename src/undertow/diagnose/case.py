@@ -56,11 +56,8 @@ class Case:
 
     @property
     def skill(self) -> float:
-        """How much of the loss of chance is gone (1: all of it); `nan` where that is not known.
-
-        It is not known of losses that may have a floor above 0, such as one with smoothed labels or several terms.
-        """
-        return 1 - self.outcome.last / self.outcome.chance if self.outcome.chance > 0 else math.nan
+        """See `Outcome.skill`."""
+        return self.outcome.skill
 
     @property
     def learned_little(self) -> bool:

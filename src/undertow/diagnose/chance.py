@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.store import Target
 
-__all__ = ["chance_error", "chance_loss"]
+__all__ = ["chance_error", "chance_loss", "least_loss"]
 
 GROUPS = 20
 """Parts that the targets seen are left out by, one at a time, to tell how well they tell chance."""
@@ -26,9 +27,8 @@ def chance_loss(targets: list[Target], loss: str) -> float:
 def _mean_chance(targets: list[Target], loss: str) -> float:
     if targets[0].counts:
         counts = np.sum([t.counts for t in targets if len(t.counts) == len(targets[0].counts)], axis=0)
-        shares = counts * np.array(targets[0].weights or 1.0)
-        shares = shares[shares > 0] / shares.sum()
-        return float(-(shares * np.log(shares)).sum()) if len(shares) > 1 else math.nan
+        shares = _smoothed(counts * np.array(targets[0].weights or 1.0), targets[0].smoothed)
+        return _entropy(shares) if (counts > 0).sum() > 1 else math.nan
     mean, lost = (float(np.mean([getattr(t, what) for t in targets])) for what in ("mean", "alone"))
     if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
         ones, zeros = mean * (targets[0].weights or (1, 1))[1], 1 - mean
@@ -56,6 +56,26 @@ def _spread(targets: Sequence[Target]) -> float:
 
 SORTED = 3.0
 """Times the variance of the means of batches drawn at random, from which on they were not."""
+
+
+def least_loss(targets: Sequence[Target]) -> float:
+    """What is lost by answering right throughout: above 0 where labels are smoothed."""
+    smoothed = [target for target in targets if target.whole and target.smoothed > 0 and target.counts]
+    if not smoothed:
+        return 0.0
+    right = _smoothed(np.eye(len(smoothed[0].counts))[0], smoothed[0].smoothed)
+    return float(np.mean([target.times for target in smoothed])) * _entropy(right)
+
+
+def _smoothed(counts: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
+    """Shares of classes, when a share of each target is spread evenly over all."""
+    shares: NDArray[np.float64] = (1 - spread) * counts / counts.sum() + spread / len(counts)
+    return shares
+
+
+def _entropy(shares: NDArray[np.float64]) -> float:
+    kept = shares[shares > 0]
+    return float(-(kept * np.log(kept)).sum())
 
 
 def chance_error(targets: Sequence[Target], loss: str) -> float:

@@ -27,6 +27,7 @@ class Outcome:
         drop: Fall of the loss in units of its own noise; below 0 it rose.
         steps: Optimizer steps made.
         chance_error: The standard error of `chance`, by the batches whose targets were seen; `nan` of one batch.
+        floor: What is lost by answering right throughout: above 0 where labels are smoothed.
     """
 
     kind: str
@@ -36,6 +37,15 @@ class Outcome:
     drop: float
     steps: int
     chance_error: float = math.nan
+    floor: float = 0.0
+
+    @property
+    def skill(self) -> float:
+        """How much of what can be gained over chance has been gained (1: all of it); `nan` where that is not known.
+
+        It is not known of losses whose least value is not, such as one of several terms.
+        """
+        return (self.chance - self.last) / (self.chance - self.floor) if self.chance > self.floor else math.nan
 
     @property
     def give_or_take(self) -> str:

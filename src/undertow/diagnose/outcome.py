@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undertow.diagnose.chance import chance_error, chance_loss
+from undertow.diagnose.chance import chance_error, chance_loss, least_loss
 from undertow.diagnose.finding import Outcome
 from undertow.diagnose.heading import heading
 from undertow.store import Losses, Run
@@ -58,7 +58,7 @@ def judge_outcome(run: Run) -> Outcome:
         kind = "falling"
     if kind in {"stalled", "diverged"} and (_adversarial(run) or _in_turn(run)):
         kind = "unknown"
-    return Outcome(kind, first, last, chance, drop, run.steps, doubt)
+    return Outcome(kind, first, last, chance, drop, run.steps, doubt, least_loss(targets))
 
 
 def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, last: float, noise: float) -> str:

@@ -77,6 +77,7 @@ def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> T
     classes = not wanted.is_floating_point()
     values = wanted.cpu().numpy() if classes else _numbers(wanted)
     asked, weights = _asked(node, values) if classes else values, _weights(node)
+    counted = share(graph, index)
     with np.errstate(all="ignore"):
         return Target(
             operation=index,
@@ -84,7 +85,8 @@ def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> T
             broadcast=any(s == 0 and n > 1 for s, n in zip(wanted.stride(), wanted.shape, strict=True)),
             counts=_counts(asked, value) if classes else (),
             normalised=_log_total(node, value) if value is not None else 0.0,
-            times=_times(graph, index, asked, weights, wanted.numel()),
+            times=_times(node, counted.entry, asked, weights, wanted.numel()),
+            smoothed=counted.smoothed,
             weights=weights or (),
             low=float(values.min()) if values.size else math.nan,
             high=float(values.max()) if values.size else math.nan,
@@ -146,16 +148,15 @@ def _varied(value: Tensor) -> float:
     return math.sqrt(np.square(rows.std(0)).mean()) / size if size > 0 else 0.0
 
 
-def _times(graph: Graph, index: int, values: NDArray[Any], weights: tuple[float, ...] | None, entries: int) -> float:
+def _times(node: Any, entry: float, values: NDArray[Any], weights: tuple[float, ...] | None, entries: int) -> float:
     """How many times the mean over the entries the loss is; `nan` where it is none, or not that alone."""
-    node = graph.nodes[index]
     if weights is None:
         return math.nan
     if getattr(node, "_saved_reduction", NONE) == MEAN:
-        return share(graph, index)
+        return entry
     if values.dtype.kind not in "iu":
-        return share(graph, index) * entries
-    return share(graph, index) * (float(np.take(weights, values).sum()) if weights else values.size)
+        return entry * entries
+    return entry * (float(np.take(weights, values).sum()) if weights else values.size)
 
 
 def _asked(node: Any, classes: NDArray[Any]) -> NDArray[Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from undertow.engine.calculus.node import output_shape
 from undertow.engine.graph import Graph
 from undertow.observe.saved import saved
 
-__all__ = ["share"]
+__all__ = ["Share", "share"]
 
 SAME = frozenset(
     {
@@ -30,18 +31,55 @@ SAME = frozenset(
 AVERAGES = frozenset({"MeanBackward0", "MeanBackward1"})
 
 
-def share(graph: Graph, index: int) -> float:
-    """What each entry of an operation's result counts in the loss; `nan` where they differ or something else enters."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What an operation's result is of the loss.
+
+    Attributes:
+        entry: What each entry of it counts; `nan` where they differ, or something else enters.
+        smoothed: Share of each target that is spread evenly over all classes (label smoothing).
+    """
+
+    entry: float
+    smoothed: float = 0.0
+
+
+UNKNOWN = Share(math.nan)
+
+
+def share(graph: Graph, index: int) -> Share:
+    """What an operation's result is of the loss, by way of all that is done to it."""
     if len(graph.roots) != 1:
-        return math.nan
-    counts, at = 1.0, graph.roots[0][0]
+        return UNKNOWN
+    entry, at = 1.0, graph.roots[0][0]
     while at != index:
-        counts *= _factor(graph, at)
         inner = [edge for edge in graph.edges[at] if edge is not None]
-        if len(inner) != 1 or math.isnan(counts):
-            return math.nan
+        if len(inner) == 2 and (spread := _smoothing(graph, at, index)):
+            return Share(entry, spread)
+        entry *= _factor(graph, at)
+        if len(inner) != 1 or math.isnan(entry):
+            return UNKNOWN
         at = inner[0][0]
-    return counts
+    return Share(entry)
+
+
+SPREADING = SAME | {"DivBackward0", "MaskedFillBackward0", "NegBackward0"}
+
+
+def _smoothing(graph: Graph, index: int, loss: int) -> float:
+    """Of a sum of the loss operation and the mean of the same log-probabilities over classes, the share of the latter.
+
+    This is what PyTorch's own cross-entropy makes of `label_smoothing`; 0 of any other sum.
+    """
+    first, second = (edge[0] for edge in graph.edges[index] if edge is not None)
+    names = [type(graph.nodes[at]).__name__ for at in (index, first, second)]
+    if names != ["AddBackward0", "MulBackward1", "MulBackward1"] or graph.edges[first][0] != (loss, 0):
+        return 0.0
+    at = graph.edges[second][0]
+    while at is not None and type(graph.nodes[at[0]]).__name__ in SPREADING:
+        at = graph.edges[at[0]][0]
+    weighted = saved(graph.nodes[loss], "weight") is not None
+    return 1 - float(graph.nodes[first]._saved_other) if at == graph.edges[loss][0] and not weighted else 0.0
 
 
 def _factor(graph: Graph, index: int) -> float:

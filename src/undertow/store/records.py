@@ -192,6 +192,7 @@ class Target:
             it: 1 for a mean; `nan` where other terms enter as well, or entries that count differently for no class.
         weights: What each class counts, or a target of 0 and one of 1; empty where all count the same.
         normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
+        smoothed: Share of each target that is spread evenly over all classes (label smoothing).
         alone: For numbers, the mean loss over the batch of the best constant answer; `nan` where it is not known.
         low, high: Smallest and largest entry.
         summed: Whether the loss operation sums over the batch instead of averaging.
@@ -210,6 +211,7 @@ class Target:
     normalised: float
     times: float
     weights: tuple[float, ...] = ()
+    smoothed: float = 0.0
     alone: float = nan
     low: float = nan
     high: float = nan
