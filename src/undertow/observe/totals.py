@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from undertow.engine.calculus.node import output_shape
 from undertow.engine.graph import Graph
 from undertow.observe.saved import saved
 
@@ -90,7 +89,7 @@ def _factor(graph: Graph, index: int) -> float:
         return 1.0
     if name in AVERAGES:
         entries: int = math.prod(node._saved_self_sym_sizes)
-        return math.prod(output_shape(node)) / max(1, entries)
+        return math.prod(node._input_metadata[0].shape) / max(1, entries)
     if name == "MulBackward0":
         return _number(node, "other" if graph.edges[index][0] is not None else "self")
     if name == "DivBackward0":
