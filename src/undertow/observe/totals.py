@@ -88,8 +88,8 @@ def _factor(graph: Graph, index: int) -> float:
     if name in SAME:
         return 1.0
     if name in AVERAGES:
-        entries: int = math.prod(node._saved_self_sym_sizes)
-        return math.prod(node._input_metadata[0].shape) / max(1, entries)
+        left, entries = math.prod(node._input_metadata[0].shape), math.prod(node._saved_self_sym_sizes)
+        return float(left / max(1, entries))
     if name == "MulBackward0":
         return _number(node, "other" if graph.edges[index][0] is not None else "self")
     if name == "DivBackward0":
