@@ -43,9 +43,8 @@ SQUARES = ("Mse", "Mul", "Pow")
 def _spread(targets: Sequence[Target]) -> float:
     """The variance of all targets over that of those within a batch: above 1 for sorted ones.
 
-    By how much more the batches differ than what is within them explains.
-
-    Both parts are without bias, so that for batches drawn at random the second is 0 on the average.
+    By how much more the batches differ than what is within them explains; both parts are without bias, so that for
+    batches drawn at random nothing is added on the average.
     """
     within = float(np.mean([t.variance for t in targets]))
     rows = [t.shape[0] if t.shape else 1 for t in targets]
