@@ -15,9 +15,9 @@ from .root import MODULES, PACKAGE, dotted
 LAYERS = {
     "undertow.errors": (),
     "undertow.shown": ("plotly",),
-    "undertow.engine": ("undertow.errors", "torch"),
+    "undertow.engine": ("undertow.shown", "undertow.errors", "torch"),
     "undertow.noise": ("undertow.shown", "undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
-    "undertow.derivation": ("undertow.engine", "undertow.errors", "torch"),
+    "undertow.derivation": ("undertow.shown", "undertow.engine", "undertow.errors", "torch"),
     "undertow.linear": ("undertow.engine", "undertow.errors", "torch", "numpy", "scipy"),
     "undertow.store": ("undertow.shown", "undertow.engine", "undertow.errors", "numpy"),
     "undertow.observe": ("undertow.engine", "undertow.store", "undertow.errors", "torch", "numpy"),
@@ -58,6 +58,8 @@ LAYERS = {
     "undertow.compare": ("undertow.shown", "undertow.diagnose", "undertow.store", "numpy"),
     "undertow.show": (
         "undertow.curvature",
+        "undertow.derivation",
+        "undertow.preflight",
         "undertow.noise",
         "undertow.standstill",
         "undertow.compare",
@@ -84,6 +86,7 @@ LAYERS = {
         "torch",
     ),
     "undertow.preflight": (
+        "undertow.shown",
         "undertow.api",
         "undertow.diagnose",
         "undertow.engine.example",
@@ -124,7 +127,7 @@ WITHIN_THE_ENGINE = {
     "undertow.engine.saved": ("torch",),
     "undertow.engine.lifetimes": ("undertow.engine.graph", "undertow.engine.reading", "undertow.engine.saved"),
     "undertow.engine.schedule": ("undertow.engine.graph", "torch"),
-    "undertow.engine.flow": ("undertow.engine.graph", "undertow.engine.plan"),
+    "undertow.engine.flow": ("undertow.shown", "undertow.engine.graph", "undertow.engine.plan"),
 }
 """A new operation touches the calculus alone, and the graph and the flow are plain data."""
 

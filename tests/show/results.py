@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 import undertow
 from tests.show import runs
 from undertow.landscape import Evaluation, Grid
-from undertow.noise import NoiseOfRun
+from undertow.noise import NoiseOfRun, tradeoff
 
 
 def model(seed=0):
@@ -49,6 +49,36 @@ def slices(names, points):
     return undertow.landscape(model(), cross_entropy, batch(), names, Grid(-1.5, 1.5, points), Evaluation())
 
 
+def ready():
+    one = model()
+    return undertow.preflight(one, cross_entropy, batch(), torch.optim.SGD(one.parameters(), lr=0.1))
+
+
+def curved():
+    one = model()
+    found = undertow.curvature(one, cross_entropy, batch())
+    edge = found.edge(torch.optim.SGD(one.parameters(), lr=0.1))
+    return {"spectrum": found.density(), "eigen": found.eigen(5, "both"), "edge": edge, "trace": found.trace()}
+
+
+def noises():
+    one, (inputs, targets) = model(), batch()
+    told = undertow.gradient_noise(cross_entropy(one(inputs), targets, reduction="none"), one)
+    paid = tradeoff([16, 32, 64, 128, 256], [1010, 660, 430, 350, 290])
+    return {"noise": noise(), "batch-noise": told, "noise-scale": told.whole, "tradeoff": paid}
+
+
+def sweeps():
+    one, (inputs, targets) = model(), batch()
+    loss = cross_entropy(one(inputs), targets)
+    return {
+        "strongest-path": undertow.strongest_path(loss, "0.weight", model=one),
+        "precision": undertow.precision(loss, torch.float16, model=one),
+        "sample-norms": undertow.per_sample_norms(cross_entropy(one(inputs), targets, reduction="none"), one),
+        "flow": undertow.backward(loss, model=one),
+    }
+
+
 def results(folder):
     """By the name of each: a result."""
     run, other = runs.sigmoids(folder / "one"), runs.residual(folder / "two")
@@ -57,11 +87,14 @@ def results(folder):
         "line": slices(("sharpest",), 41),
         "plane": slices(("random", "gradient"), 25),
         "path": undertow.barrier(model(), cross_entropy, batch(), ends),
-        "spectrum": undertow.curvature(model(), cross_entropy, batch()).density(),
         "forecast": undertow.forecast(falling()),
         "outlook": undertow.Outlook(undertow.forecast(falling()), 800, 1.0, 0.5, 400.0),
         "standstill": standing(),
-        "noise": noise(),
+        **curved(),
+        **noises(),
+        **sweeps(),
+        "preflight": ready(),
+        "derivation": undertow.derive(model(), cross_entropy, batch()),
         "comparison": undertow.compare(run, other),
         "run": run,
         "review": runs.sick(run),

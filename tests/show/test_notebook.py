@@ -4,6 +4,7 @@ import html
 import importlib
 import pkgutil
 import re
+import shutil
 
 import pytest
 from plotly.graph_objects import Figure
@@ -13,13 +14,17 @@ from tests.show.results import results
 from tests.show.test_page import browser, pytestmark, shown  # noqa: F401
 from undertow.errors import ShowError
 from undertow.show import blocks
+from undertow.show.kept import kept_blocks, plain_blocks
 from undertow.show.notebook import blocks_of
+from undertow.show.page import page
 from undertow.show.paint import palette
 from undertow.shown import Shown
+from undertow.store import Run
 
 NAMES = (
-    *("line", "plane", "path", "spectrum", "forecast", "outlook"),
-    *("standstill", "noise", "comparison", "run", "review"),
+    *("line", "plane", "path", "spectrum", "eigen", "edge", "trace", "forecast", "outlook"),
+    *("standstill", "noise", "batch-noise", "noise-scale", "tradeoff", "comparison", "run", "review"),
+    *("flow", "strongest-path", "precision", "sample-norms", "preflight", "derivation"),
 )
 
 
@@ -69,12 +74,26 @@ def test_a_framed_result_takes_two_megabytes(made):
     assert len(made["review"]._repr_html_()) < 1e5
 
 
-def test_what_nobody_can_draw_says_so():
+def test_what_nobody_can_draw_says_so(made):
     with pytest.raises(ShowError, match="no picture of a dict"):
         blocks_of({})
+    for kind in (undertow.Swept, undertow.Graph, undertow.Linearization):
+        assert not issubclass(kind, Shown)
 
 
-SEEN = {"light": ("line", "plane", "spectrum", "review"), "dark": ("plane", "path", "forecast", "standstill")}
+@pytest.mark.parametrize("name", set(NAMES) - {"run"})
+def test_what_is_kept_with_a_run_comes_back_as_it_was(made, name, tmp_path):
+    made[name].keep(made["run"])
+    again = [*kept_blocks(Run(made["run"].folder))]
+    shutil.rmtree(made["run"].folder / "results")
+    assert plain_blocks(again) == plain_blocks(blocks_of(made[name]))
+    assert page("run", again[0], [], again[1:]).count("<section") == len(again)
+
+
+SEEN = {
+    "light": ("line", "plane", "spectrum", "review", "eigen", "batch-noise", "derivation", "flow"),
+    "dark": ("path", "forecast", "standstill", "edge", "preflight", "strongest-path"),
+}
 
 
 @pytest.mark.parametrize("theme", SEEN)

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from undertow.curvature.preconditioned import ADAPTIVE
 from undertow.errors import CurvatureError
+from undertow.shown import Shown
 
 __all__ = ["Edge", "limit"]
 
@@ -17,7 +18,7 @@ NEAR = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Shown):
     """Sharpness against the largest that the optimizer's steps stay stable with.
 
     Attributes:

@@ -17,6 +17,7 @@ from undertow.curvature.rows import square, times
 from undertow.errors import CurvatureError
 from undertow.linear import Operator
 from undertow.linear.space import Point
+from undertow.shown import Shown
 
 __all__ = ["Eigen", "Eigenpair", "Start", "eigen"]
 
@@ -71,7 +72,7 @@ class Eigenpair:
 
 
 @dataclass(frozen=True, slots=True)
-class Eigen:
+class Eigen(Shown):
     """Extreme eigenvalues, in descending order.
 
     Attributes:

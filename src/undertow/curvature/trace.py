@@ -13,6 +13,7 @@ from undertow.curvature.rows import signs, square, times
 from undertow.errors import CurvatureError
 from undertow.linear import Operator
 from undertow.noise import Estimate
+from undertow.shown import Shown
 
 __all__ = ["Trace", "estimate", "trace"]
 
@@ -21,7 +22,7 @@ WORTH_IT = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Shown):
     """A trace.
 
     Attributes:

@@ -22,6 +22,7 @@ from undertow.derivation.writing import body
 from undertow.engine.graph import Graph
 from undertow.engine.outset import refuse_second_pass
 from undertow.errors import DerivationError, GraphError
+from undertow.shown import Shown
 
 __all__ = ["Derivation", "derive"]
 
@@ -59,7 +60,7 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Derivation:
+class Derivation(Shown):
     """The backward pass of a model, written out. Printed, it is its source; called, it gives the gradients.
 
     Attributes:
@@ -104,15 +105,19 @@ class Derivation:
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the source to a file, and what it reads to a file beside it, ending in `.pt`.
 
-        The file runs as a script, without Undertow, and prints the norm of each gradient.
+        The file runs as a script, without Undertow, and prints the norm of each gradient. Where it is called
+        `….html`, a page to read is written instead.
 
         Raises:
-            DerivationError: The file is not called `….py`.
+            DerivationError: The file is called neither `….py` nor `….html`.
         """
         to = Path(path)
+        if to.suffix == ".html":
+            return super().save(to)
         if to.suffix != ".py":
             raise DerivationError(
-                f"a derivation is saved to a Python file, not to {to}\n  Give a name that ends in .py."
+                f"a derivation is saved to a Python file, not to {to}\n"
+                "  Give a name that ends in .py, or in .html for a page to read."
             )
         torch.save({"parameters": dict(self.parameters), "saved": dict(self.saved)}, to.with_suffix(".pt"))
         to.write_text(self.source + ("" if MAIN in self.source else MAIN), encoding="utf-8")

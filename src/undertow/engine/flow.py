@@ -11,6 +11,7 @@ from heapq import nlargest
 
 from undertow.engine.graph import Edge, Operation, Topology
 from undertow.engine.plan import ISOMETRIES, Plan, Seed, Sum
+from undertow.shown import Shown
 
 __all__ = ["Attribution", "Flow", "Route"]
 
@@ -67,7 +68,7 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(Shown):
     """The norms of one backward pass over a graph, and the exact statements that follow from them.
 
     Attributes:

@@ -20,6 +20,7 @@ from undertow.engine.maps import LinearMap
 from undertow.engine.outset import seeds_of
 from undertow.engine.places import Places
 from undertow.errors import GraphError
+from undertow.shown import Shown
 
 __all__ = ["Path", "Step", "strongest_path"]
 
@@ -51,7 +52,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class Path(Shown):
     """A path from the loss to one entry of a leaf.
 
     Attributes:

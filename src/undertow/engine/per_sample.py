@@ -21,6 +21,7 @@ from undertow.engine.maps.pulled import Masked, together
 from undertow.engine.places import Places
 from undertow.engine.sweep import sweep
 from undertow.errors import GraphError
+from undertow.shown import Shown
 
 __all__ = ["SampleNorms", "contributions", "per_sample_norms"]
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class SampleNorms:
+class SampleNorms(Shown):
     """Squared norms of the gradients of single examples.
 
     Attributes:

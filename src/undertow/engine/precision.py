@@ -13,6 +13,7 @@ from undertow.engine.algebras import Narrowed, Rounded
 from undertow.engine.carry import carried, destinations
 from undertow.engine.graph import Graph, outputs_of
 from undertow.engine.outset import seeds_of
+from undertow.shown import Shown
 
 __all__ = ["Precision", "precision"]
 
@@ -24,7 +25,7 @@ SAME = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Precision:
+class Precision(Shown):
     """Whether gradients survive in a narrow dtype.
 
     Attributes:

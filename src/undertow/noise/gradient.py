@@ -14,6 +14,7 @@ from undertow.engine.maps.parts import Parts
 from undertow.engine.per_sample import contributions
 from undertow.errors import NoiseError
 from undertow.noise.estimate import Estimate, jackknife
+from undertow.shown import Shown
 
 __all__ = ["FEWEST", "GradientNoise", "NoiseOfBatch", "gradient_noise", "noise_of", "noise_of_gradients", "reach"]
 
@@ -29,7 +30,7 @@ def reach(saving: float) -> float:
 
 
 @dataclass(frozen=True)
-class GradientNoise:
+class GradientNoise(Shown):
     """Signal and noise of a gradient, estimated from the examples of one batch.
 
     G is the gradient of the expected loss, S the covariance of the gradient of one example's own loss.
@@ -73,7 +74,7 @@ class GradientNoise:
 
 
 @dataclass(frozen=True)
-class NoiseOfBatch:
+class NoiseOfBatch(Shown):
     """What the examples of a batch contributed to the gradient, parameter by parameter.
 
     Attributes:

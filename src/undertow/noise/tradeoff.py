@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from undertow.errors import NoiseError
 from undertow.noise.estimate import Estimate, quantile
 from undertow.noise.gradient import reach
+from undertow.shown import Shown
 
 __all__ = ["Tradeoff", "tradeoff"]
 
@@ -22,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Tradeoff:
+class Tradeoff(Shown):
     """How steps and examples to one target depend on the batch: (S / S₀ - 1) (E / E₀ - 1) = 1, so S = S₀ + E₀ / B.
 
     Attributes:

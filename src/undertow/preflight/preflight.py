@@ -21,12 +21,13 @@ from undertow.diagnose.finding import Finding
 from undertow.engine.example import loss_of
 from undertow.preflight.reach import Reach, promised
 from undertow.preflight.untouched import untouched
+from undertow.shown import Shown
 
 __all__ = ["Preflight", "preflight"]
 
 
 @dataclass(frozen=True)
-class Preflight:
+class Preflight(Shown):
     """What two steps on one batch tell of a training to come.
 
     Attributes:

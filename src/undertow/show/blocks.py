@@ -6,7 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Bar", "Bars", "Block", "Decades", "Facts", "Figure", "FlowMap", "Listing", "Table", "Text", "Verdict"]
+__all__ = [
+    "Bar",
+    "Bars",
+    "Block",
+    "Decades",
+    "Facts",
+    "Figure",
+    "FlowMap",
+    "Listing",
+    "Source",
+    "Table",
+    "Text",
+    "Verdict",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,13 @@ class Text(Block):
     """Paragraphs."""
 
     paragraphs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Block):
+    """Python, to be read."""
+
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from undertow.show.blocks import Block, Facts, Figure, Listing, Text
+from undertow.show.blocks import (
+    Bar,
+    Bars,
+    Block,
+    Decades,
+    Facts,
+    Figure,
+    FlowMap,
+    Listing,
+    Source,
+    Table,
+    Text,
+    Verdict,
+)
 from undertow.store.run import Run
 
 __all__ = ["kept_blocks", "plain_blocks"]
 
-KINDS: dict[str, type[Block]] = {kind.__name__: kind for kind in (Facts, Figure, Listing, Text)}
+KINDS: dict[str, type[Block]] = {
+    kind.__name__: kind for kind in (Decades, Facts, Figure, FlowMap, Listing, Source, Table, Text, Verdict)
+}
 
 
 def plain_blocks(blocks: Sequence[Block]) -> list[dict[str, Any]]:
@@ -28,7 +43,13 @@ def kept_blocks(run: Run) -> Iterator[Block]:
 
 def _block(facts: Mapping[str, Any]) -> Block:
     given = {key: value for key, value in facts.items() if key != "kind"}
+    if "accounts" in given:
+        given["accounts"] = [_bars(account) for account in given["accounts"]]
     return KINDS[facts["kind"]](**given)
+
+
+def _bars(facts: Mapping[str, Any]) -> Bars:
+    return Bars(**{**facts, "rows": tuple(Bar(**row) for row in facts["rows"])})
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from undertow.engine.flow import Attribution, Flow
 from undertow.store.records import Pass
 from undertow.store.run import Run
 
-__all__ = ["Moment", "moments", "named_weight", "started", "used_at"]
+__all__ = ["Moment", "moments", "named_weight", "started", "used_at", "weights_of"]
 
 CAUSE = "where the cause was seen"
 
@@ -77,13 +77,18 @@ def furthest(flow: Flow) -> str:
     """
     sizes = {name: flow.cotangents[index] for name, index in flow.topology.leaves().items()}
     usable = {name: size for name, size in sizes.items() if size > 0 and math.isfinite(size)}
-    operations = flow.topology.operations
     leaves = flow.topology.leaves()
-    weights = {name: size for name, size in usable.items() if max(map(len, operations[leaves[name]].shapes)) > 1}
+    weights = {name: usable[name] for name in weights_of(flow) if name in usable}
     pool = weights or usable
     away = {name: abs(math.log10(size) - _log(started(flow))) for name, size in pool.items()}
     alike = [name for name in pool if away[name] >= max(away.values()) - ALIKE]
     return max(alike, key=lambda name: used_at(flow, leaves[name]), default="")
+
+
+def weights_of(flow: Flow) -> dict[str, int]:
+    """The leaves that are matrices and more, by name; biases and scales say little about depth."""
+    operations = flow.topology.operations
+    return {name: leaf for name, leaf in flow.topology.leaves().items() if max(map(len, operations[leaf].shapes)) > 1}
 
 
 def used_at(flow: Flow, leaf: int) -> int:

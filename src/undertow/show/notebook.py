@@ -10,22 +10,33 @@ from markupsafe import escape
 from plotly.graph_objects import Figure as Picture
 
 from undertow.compare import Comparison
-from undertow.curvature import Density
+from undertow.curvature import Density, Edge, Eigen
+from undertow.curvature.trace import Trace
+from undertow.derivation import Derivation
 from undertow.diagnose import Review, review
+from undertow.engine.flow import Flow
+from undertow.engine.paths import Path as StrongestPath
+from undertow.engine.per_sample import SampleNorms
+from undertow.engine.precision import Precision
 from undertow.errors import ShowError
 from undertow.forecast import Forecast, Outlook
 from undertow.landscape import Barrier, Slice
-from undertow.noise import NoiseOfRun
-from undertow.show.blocks import Block, Facts, Figure
+from undertow.noise import GradientNoise, NoiseOfBatch, NoiseOfRun, Tradeoff
+from undertow.preflight import Preflight
+from undertow.show import sweeps
+from undertow.show.blocks import Block, Facts, Figure, FlowMap, Source, Table
 from undertow.show.comparison import beside
+from undertow.show.eigenvalues import edge_blocks, eigen_blocks, trace_blocks
 from undertow.show.judgement import summed
 from undertow.show.kept import plain_blocks
 from undertow.show.landscape import path_blocks, slice_blocks
-from undertow.show.noise import noise_blocks
+from undertow.show.noise import batch_blocks, noise_blocks, scale_blocks, tradeoff_blocks
 from undertow.show.outlook import Question, fan_of, forecast_blocks, prospects
 from undertow.show.page import page, written
 from undertow.show.paint import painted
+from undertow.show.preflight import preflight_blocks
 from undertow.show.report import report
+from undertow.show.source import source_blocks
 from undertow.show.spectrum import spectrum_blocks
 from undertow.show.standstill import standstill_blocks
 from undertow.standstill import Standstill
@@ -53,7 +64,19 @@ blocks_of.register(Barrier, path_blocks)
 blocks_of.register(Comparison, beside)
 blocks_of.register(Density, spectrum_blocks)
 blocks_of.register(Standstill, standstill_blocks)
+blocks_of.register(Eigen, eigen_blocks)
+blocks_of.register(Edge, edge_blocks)
+blocks_of.register(Trace, trace_blocks)
+blocks_of.register(GradientNoise, scale_blocks)
+blocks_of.register(NoiseOfBatch, batch_blocks)
 blocks_of.register(NoiseOfRun, noise_blocks)
+blocks_of.register(Tradeoff, tradeoff_blocks)
+blocks_of.register(Preflight, preflight_blocks)
+blocks_of.register(Derivation, source_blocks)
+blocks_of.register(Flow, sweeps.flow_blocks)
+blocks_of.register(StrongestPath, sweeps.path_blocks)
+blocks_of.register(Precision, sweeps.precision_blocks)
+blocks_of.register(SampleNorms, sweeps.sample_blocks)
 blocks_of.register(Forecast, forecast_blocks)
 blocks_of.register(Review, summed)
 
@@ -108,6 +131,14 @@ def _page(result: Any, embedded: bool) -> str:
 
 def _height(block: Block) -> int:
     """About how tall a block is."""
-    if isinstance(block, Figure):
-        return block.height + 130
-    return 120 + 30 * len(block.rows) if isinstance(block, Facts) else 160
+    match block:
+        case Figure():
+            return block.height + 130
+        case FlowMap():
+            return TALL
+        case Source():
+            return 120 + 20 * block.text.count("\n")
+        case Facts() | Table():
+            return 120 + 36 * len(block.rows)
+        case _:
+            return 160

@@ -17,10 +17,11 @@ from plotly.offline import get_plotlyjs
 from undertow.compare import Comparison
 from undertow.diagnose.finding import Review
 from undertow.landscape import Barrier, Slice, Track
-from undertow.show.blocks import Bars, Block, Figure
+from undertow.show.blocks import Bars, Block, Decades, Figure, FlowMap
 from undertow.show.comparison import beside
 from undertow.show.landscape import path_blocks, slice_blocks
 from undertow.show.report import judged, pictures
+from undertow.show.source import highlighted
 from undertow.show.still_figure import still_figure
 from undertow.show.still_map import still_map
 from undertow.show.words import TERMS, decades, distance
@@ -78,6 +79,7 @@ def written(text: str, path: str | Path) -> Path:
 
 def page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block], embedded: bool = False) -> str:
     """Blocks as a page; one that is embedded is packed, has no head and foot, and takes the colours of its host."""
+    explained = any(isinstance(block, (Decades, FlowMap)) for block in (top, *grounds, *shown))
     drawn = any(isinstance(block, Figure) for block in (top, *shown))
     return (
         _environment()
@@ -94,7 +96,7 @@ def page(name: str, top: Block, grounds: Sequence[Block], shown: Sequence[Block]
             styles=Markup("\n".join(map(_shipped, STYLES))),
             scripts=Markup("\n".join(map(_shipped, SCRIPTS))),
             version=_version(),
-            terms=TERMS,
+            terms=TERMS if explained else {},
         )
     )
 
@@ -112,7 +114,7 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"decades": decades, "distance": distance, "kind": _kind, "prose": _prose, "widest": _widest}
-    environment.filters |= {"still_map": still_map, "still_figure": still_figure}
+    environment.filters |= {"still_map": still_map, "still_figure": still_figure, "highlighted": highlighted}
     return environment
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from undertow.show.blocks import Block, Figure, Listing, Text
-from undertow.show.traces import across, axis, line, log_axis
+from undertow.show.traces import NAMES, across, axis, dots, line, log_axis, upright
 from undertow.show.words import number, sentence
 from undertow.standstill import Escape, Standstill
 
@@ -58,26 +58,11 @@ def _trials(seen: Standstill) -> list[Figure]:
     if not others:
         return []
     gains = [trial.gain(going) for trial in others]
-    ends = [gain.interval() for gain in gains]
-    bars = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [gain.value for gain in gains],
-        "y": [trial.what for trial in others],
-        "marker": {"size": 9, "color": "@gain"},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [high - gain.value for gain, (_, high) in zip(gains, ends, strict=True)],
-            "arrayminus": [gain.value - low for gain, (low, _) in zip(gains, ends, strict=True)],
-            "color": "@gain",
-        },
-    }
-    worth = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": seen.plan.worth, "x1": seen.plan.worth}
+    drawn = dots([trial.what for trial in others], [gain.value for gain in gains], [g.interval() for g in gains])
     layout = {
         "xaxis": axis(f"by how much the loss is lower, {seen.plan.steps} steps onward"),
-        "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
-        "shapes": [worth | {"line": {"dash": "dash", "width": 1.2, "color": "@muted"}}],
+        "yaxis": NAMES,
+        "shapes": [upright(seen.plan.worth)],
     }
     note = "Against going on as it is, within 95 %. Right of the dashed line, it would be worth having."
-    return [Figure("What was tried", note, [bars], layout, 150 + 42 * len(others))]
+    return [Figure("What was tried", note, [drawn], layout, 150 + 42 * len(others))]

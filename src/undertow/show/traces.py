@@ -9,10 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["across", "axis", "band", "distinct", "finite", "line", "log_axis", "names_axis", "positive", "thinned"]
+__all__ = [
+    "NAMES",
+    "across",
+    "axis",
+    "band",
+    "beside",
+    "distinct",
+    "dots",
+    "finite",
+    "line",
+    "log_axis",
+    "names_axis",
+    "positive",
+    "thinned",
+    "upright",
+]
 
 MOST_POINTS = 1500
 MOST_NAMES = 40
+NAMES = {"type": "category", "autorange": "reversed", "automargin": True}
+"""An axis of names, the first on top."""
 Floats = NDArray[np.float64]
 
 
@@ -45,6 +62,27 @@ def band(x: Sequence[float], ends: Sequence[tuple[float, float]], name: str) -> 
     yield line(x, [high for _, high in ends], name, "@band", 0) | edge | {"fill": "tonexty", "fillcolor": "@band"}
 
 
+def dots(names: Sequence[str], values: Iterable[float], ends: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """A dot for each name, and a line from one end to the other of where the truth lies."""
+    at = finite(values)
+    reach = [(0.0, 0.0) if x is None else (x - low, high - x) for x, (low, high) in zip(at, ends, strict=True)]
+    below, above = (finite(each) for each in zip(*reach, strict=True)) if reach else ([], [])
+    marks = {"size": 9, "color": "@gain"}
+    error = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": "@gain"}
+    return {"type": "scatter", "mode": "markers", "x": at, "y": [*names], "marker": marks, "error_x": error}
+
+
+def upright(place: float, colour: str = "@muted") -> dict[str, Any]:
+    """A dashed line from top to bottom."""
+    line = {"dash": "dash", "width": 1.2, "color": colour}
+    return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": place, "x1": place, "line": line}
+
+
+def beside(place: float, words: str) -> dict[str, Any]:
+    """Words at the top of an upright line, to its left."""
+    return {"yref": "paper", "x": place, "y": 1, "text": words, "xanchor": "right", "showarrow": False}
+
+
 def positive(sizes: Floats) -> Floats:
     """An exact zero has no place on a logarithmic axis: it becomes a gap."""
     return np.where(sizes > 0, sizes, np.nan)
@@ -59,10 +97,11 @@ def axis(title: str) -> dict[str, Any]:
 
 
 def log_axis(title: str, sizes: Floats) -> dict[str, Any]:
-    """Marked at powers of ten, as many as can be read; at 1, 2 and 5 too where there are few."""
+    """Marked at powers of ten, as many as can be read; at 1, 2 and 5 too where there are few, or evenly."""
     known = sizes[np.isfinite(sizes)]
     decades = float(np.log10(known.max() / known.min())) if known.size else 1.0
-    marks = {"dtick": math.ceil(decades / 7)} if decades >= 2 else {"dtick": "D2", "tickformat": "~g"}
+    within = {"tickformat": ",~g"} | ({"dtick": "D2"} if decades >= 0.7 else {"nticks": 6})
+    marks = {"dtick": math.ceil(decades / 7)} if decades >= 2 else within
     return axis(title) | {"type": "log", "exponentformat": "power"} | marks
 
 
