@@ -1,6 +1,7 @@
 """The norm of every example's gradient, beside BackPACK and torch.func: `python -m benchmarks.per_sample`.
 
-Forward pass and norms, one thread, the ways one after the other in every round, medians of the ratios within a round.
+Forward pass and norms, one thread, the ways one after the other in every round, each twice, of which the second counts:
+none pays for what the one before it left in the caches. Medians of the ratios within a round.
 Times are those that the process had on the processor, which other work on the machine changes little.
 """
 
@@ -167,6 +168,11 @@ def by_backpack(batch: Batch) -> Squares:
     return squares
 
 
+def forward(batch: Batch) -> Work:
+    """The forward pass alone."""
+    return batch.losses
+
+
 def plainly(batch: Batch) -> Work:
     """An ordinary training step's backward pass, which no norm of an example's is had from."""
 
@@ -194,8 +200,8 @@ def cotangents_alone(batch: Batch) -> Work:
 
 
 PEERS: dict[str, Callable[[Batch], Squares]] = {"BackPACK": by_backpack, "torch.func": by_vmap}
-PLAIN, FLOOR = "`loss.backward()`", "no weights"
-WAYS = (FLOOR, PLAIN, "ours", *PEERS)
+FORWARD, FLOOR, PLAIN = "forward", "no weights", "`loss.backward()`"
+WAYS = (FORWARD, FLOOR, PLAIN, "ours", *PEERS)
 
 
 def agreeing(make: Callable[[], Batch]) -> Iterator[tuple[str, Squares]]:
@@ -213,6 +219,7 @@ def agreeing(make: Callable[[], Batch]) -> Iterator[tuple[str, Squares]]:
 
 
 def seconds(work: Work) -> float:
+    work()
     start = time.process_time()
     work()
     return time.process_time() - start
@@ -240,7 +247,8 @@ def main() -> None:
     print(f"| model | {' | '.join(heads)} |")
     print("| --- |" + " --- |" * len(heads))
     for name, make in BATCHES.items():
-        taken = measure({**dict(agreeing(make)), PLAIN: plainly(make()), FLOOR: cotangents_alone(make())})
+        without = {FORWARD: forward(make()), FLOOR: cotangents_alone(make()), PLAIN: plainly(make())}
+        taken = measure({**dict(agreeing(make)), **without})
         times = {way: f"{statistics.median(values) * 1e3:.1f}" for way, values in taken.items()}
         cells = [*(times.get(way, "–") for way in WAYS), *(ratio(taken, peer) for peer in PEERS)]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)

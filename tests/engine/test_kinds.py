@@ -22,6 +22,7 @@ FEW = 8
 
 FAR = {
     "GeluBackward0": "x φ(x) cancels with Φ(x) where the slope crosses 0; ours and PyTorch's round it differently",
+    "GridSampler2DBackward0": "cubic weights of pixels brought back to one cancel, to 0 where all are",
     "GridSampler3DBackward0": "PyTorch adds up the corners one by one in float16, and ours in float32",
     "LogaddexpBackward0": "PyTorch's sum of exponentials overflows in float16, and its slope is 0 there",
 }

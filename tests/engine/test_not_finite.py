@@ -11,7 +11,6 @@ from undertow.engine.borrowed import vector_jacobian
 from undertow.engine.calculus import CALCULUS
 
 LESS = {
-    "GridSampler2DBackward0": "held back from points beyond the image, where PyTorch multiplies by 0",
     "NanToNumBackward0": "held back where PyTorch multiplies by 0",
     "NativeDropoutBackward0": "held back where PyTorch multiplies by 0",
     "UpsampleBicubic2DBackward0": "no weight of 0 is multiplied by",

@@ -19,7 +19,7 @@ def sampled(space: int) -> list[Sample]:
                 IMAGES[space],
                 grid,
             )
-            for mode in ("bilinear", "nearest")
+            for mode in ("bilinear", "nearest", "bicubic")[: 5 - space]
             for fill in ("zeros", "border", "reflection")
             for corners in (False, True)
         ],

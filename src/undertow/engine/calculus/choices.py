@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from undertow.engine.calculus.arithmetic import kept, nothing, weighted
-from undertow.engine.calculus.node import input_shapes, output_shape
+from undertow.engine.calculus.node import input_shape, input_shapes, output_shape
 from undertow.engine.calculus.table import Local, derivative
 from undertow.engine.maps import LinearMap, Mask, Shape
 
@@ -105,7 +105,7 @@ def copysign(node: Any) -> Local:
 
 @derivative("CopysignBackward1")
 def copysign_number(node: Any) -> Local:
-    return (weighted(input_shapes(node)[0], output_shape(node), _turned(node)),)
+    return (weighted(input_shape(node, 0), output_shape(node), _turned(node)),)
 
 
 def _turned(node: Any) -> Tensor:

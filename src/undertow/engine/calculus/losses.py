@@ -9,7 +9,7 @@ from torch import Tensor
 
 from undertow.engine.calculus import kernels
 from undertow.engine.calculus.arithmetic import past
-from undertow.engine.calculus.node import input_shapes, output_shape, signed
+from undertow.engine.calculus.node import input_shape, input_shapes, output_shape, signed
 from undertow.engine.calculus.reductions import weighted_total
 from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import Diagonal, Expand, LinearMap, Mask, Reshape, Shape, TakeAlong
@@ -88,7 +88,7 @@ def _both(node: Any, slope: Tensor, by_target: Tensor, weight: Tensor | None) ->
 @derivative("SoftMarginLossBackward0")
 def soft_margin_loss(node: Any) -> Local:
     y = node._saved_target
-    return (_reduced(node, input_shapes(node)[0], -y * torch.sigmoid(-y * node._saved_self)),)
+    return (_reduced(node, input_shape(node, 0), -y * torch.sigmoid(-y * node._saved_self)),)
 
 
 @derivative("MultiMarginLossBackward0", "MultilabelMarginLossBackward0")
@@ -120,7 +120,7 @@ def _of_examples(node: Any, batch: int) -> LinearMap:
 
 
 @derivative("NllLossBackward0", "NllLoss2DBackward0")
-@pulled_by(kernels.losses.nll_loss)
+@pulled_by(kernels.losses.nll_loss, lambda _, dim: (dim + (dim > 0),))  # classes are the second dimension
 def nll_loss(node: Any) -> Local:
     x, target = node._saved_self, node._saved_target
     dim = 1 if x.ndim > 1 else 0

@@ -8,12 +8,18 @@ import torch
 
 from undertow.engine.maps import Shape
 
-__all__ = ["dimensions", "input_shapes", "is_complex", "output_shape", "signed", "spread", "wide"]
+__all__ = ["dimensions", "input_shape", "input_shapes", "is_complex", "output_shape", "signed", "spread", "wide"]
 
 
 def input_shapes(node: Any) -> list[Shape | None]:
     """The shape of each input that a gradient flows to, `None` for the others."""
     return [None if fn is None else tuple(fn._input_metadata[slot].shape) for fn, slot in node.next_functions]
+
+
+def input_shape(node: Any, position: int) -> Shape | None:
+    """The shape of one input, `None` if no gradient flows to it."""
+    fn, slot = node.next_functions[position]
+    return None if fn is None else tuple(fn._input_metadata[slot].shape)
 
 
 def output_shape(node: Any, slot: int = 0) -> Shape:

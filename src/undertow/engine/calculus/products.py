@@ -10,7 +10,7 @@ from torch import Tensor
 
 from undertow.engine.calculus import kernels
 from undertow.engine.calculus.arithmetic import broadcast, weighted
-from undertow.engine.calculus.node import dimensions, input_shapes, is_complex, output_shape, signed
+from undertow.engine.calculus.node import dimensions, input_shape, input_shapes, is_complex, output_shape, signed
 from undertow.engine.calculus.reductions import total, weighted_total
 from undertow.engine.calculus.table import Local, derivative, pulled_by
 from undertow.engine.maps import (
@@ -191,7 +191,7 @@ def _row_times(b: Tensor) -> LinearMap:
 
 def _added(node: Any, target: Shape, product: tuple[LinearMap | None, LinearMap | None]) -> Local:
     """beta · first + alpha · product."""
-    first, alpha = broadcast(input_shapes(node)[0], target, node._saved_beta), node._saved_alpha
+    first, alpha = broadcast(input_shape(node, 0), target, node._saved_beta), node._saved_alpha
     return (first, *product) if alpha == 1 else (first, *[m and Scale(alpha, target) @ m for m in product])
 
 

@@ -20,8 +20,25 @@ from undertow.engine.maps import Diagonal, Expand, LeftMultiply, LinearMap, Perm
 
 __all__: list[str] = []
 
-LINEAR, NEAREST = 0, 1
+NEAREST, CUBIC = 1, 2
 BORDER, REFLECTION = 1, 2
+
+BEND = -0.75
+"""The slope of PyTorch's cubic weights one pixel away from the point."""
+
+
+class Tap(NamedTuple):
+    """One of the pixels beside each point, along each dimension of space by itself. All of shape (N, points, D).
+
+    Attributes:
+        place: Where it is.
+        shares: How much of it is taken.
+        slopes: How that answers to the point.
+    """
+
+    place: Tensor
+    shares: Tensor
+    slopes: Tensor
 
 
 class Corner(NamedTuple):
@@ -42,10 +59,7 @@ class Corner(NamedTuple):
 
 @derivative("GridSampler2DBackward0", "GridSampler3DBackward0")
 @pulled_by(kernels.resampling.grid_sample, lambda _, dim: (dim, dim) if dim == 0 else ())
-def grid_sample(node: Any) -> Local | None:
-    """Cubic interpolation is borrowed."""
-    if node._saved_interpolation_mode not in (LINEAR, NEAREST):
-        return None
+def grid_sample(node: Any) -> Local:
     by_image, by_points = input_shapes(node)
     corners, speed = _corners(node)
     return (
@@ -55,7 +69,7 @@ def grid_sample(node: Any) -> Local | None:
 
 
 def _of_image(node: Any, source: Shape, corners: Sequence[Corner]) -> LinearMap:
-    """Each point is a mean of the pixels around it."""
+    """Each point is a weighted mean of the pixels around it."""
     batch, channels, *space = source
     plane = batch, channels, torch.Size(space).numel()
     taken = [_taken(plane, corner, node._saved_input.dtype) for corner in corners]
@@ -80,10 +94,17 @@ def _of_points(node: Any, source: Shape, corners: Sequence[Corner], speed: Tenso
     whole, pixels = (batch, channels, points, dims), x.flatten(2)
     slope = sum((_rise(pixels, corner) for corner in corners), start=x.new_zeros(whole)) * speed.unsqueeze(1)
     summed = weighted_total(slope.to(x.dtype), (3,), (batch, channels, points))
-    flat = reduce(torch.logical_and, (corner.outside for corner in corners)) | _is_nearest(node)
-    still = past(flat.unsqueeze(1).expand(summed.target))
+    still = past(_at_rest(node, corners).unsqueeze(1).expand(summed.target))
     placed = Expand((batch, 1, points, dims), whole) @ Reshape(source, (batch, 1, points, dims))
     return Reshape(summed.target, target) @ still @ summed @ placed
+
+
+def _at_rest(node: Any, corners: Sequence[Corner]) -> Tensor:
+    """The points that what is sampled does not answer to; in the plane PyTorch multiplies what lies outside by 0."""
+    if node._saved_interpolation_mode == NEAREST:
+        return torch.ones_like(corners[0].outside)
+    beyond = torch.stack([corner.outside for corner in corners]).all(0)
+    return beyond if node._saved_input.ndim > 4 else torch.zeros_like(beyond)
 
 
 def _rise(image: Tensor, corner: Corner) -> Tensor:
@@ -101,24 +122,52 @@ def _corners(node: Any) -> tuple[list[Corner], Tensor]:
     sizes = torch.tensor(space[::-1], device=node._saved_grid.device)
     at, speed = (each.to(wide(node)) for each in _located(node, sizes))
     strides = [*accumulate(space[:0:-1], mul, initial=1)]
-    if _is_nearest(node):
-        return [_corner(at.round(), torch.ones_like(at), torch.zeros_like(at), sizes, strides)], speed
-    low, corners = at.floor(), []
-    for upper in product((0, 1), repeat=len(strides)):
-        far = torch.tensor(upper, device=at.device)
-        shares = torch.where(far == 1, at - low, low + 1 - at)
-        corners.append(_corner(low + far, shares, (2 * far - 1).to(at.dtype).expand_as(at), sizes, strides))
-    return corners, speed
+    taps = _taps(node, at, sizes)
+    return [_corner(each, sizes, strides) for each in product(taps, repeat=len(strides))], speed
 
 
-def _corner(place: Tensor, shares: Tensor, slopes: Tensor, sizes: Tensor, strides: Sequence[int]) -> Corner:
+def _taps(node: Any, at: Tensor, sizes: Tensor) -> list[Tap]:
+    low = at.floor()
+    if node._saved_interpolation_mode == NEAREST:
+        return [Tap(at.round(), torch.ones_like(at), torch.zeros_like(at))]
+    if node._saved_interpolation_mode != CUBIC:
+        one = torch.ones_like(at)
+        return [Tap(low, low + 1 - at, -one), Tap(low + 1, at - low, one)]
+    return _joined([Tap(_brought_back(node, low + step, sizes)[0], *_cubic(at - low, step)) for step in range(-1, 3)])
+
+
+def _cubic(past_low: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    """Shares by cubic convolution: R. Keys 1981, IEEE Transactions on Acoustics, Speech and Signal Processing 29."""
+    d = (step - past_low).abs()
+    if step in (0, 1):
+        shares, slopes = ((BEND + 2) * d - (BEND + 3)) * d * d + 1, (3 * (BEND + 2) * d - 2 * (BEND + 3)) * d
+    else:
+        shares = ((BEND * d - 5 * BEND) * d + 8 * BEND) * d - 4 * BEND
+        slopes = (3 * BEND * d - 10 * BEND) * d + 8 * BEND
+    return shares, -slopes if step > 0 else slopes
+
+
+def _joined(taps: Sequence[Tap]) -> list[Tap]:
+    """Those that were brought back to one pixel made one, so that each entry of the matrix is one number."""
+    joined = []
+    for number, (place, _, _) in enumerate(taps):
+        other = torch.stack([tap.place != place for tap in taps])
+        shares = torch.stack([tap.shares for tap in taps]).masked_fill(other, 0).sum(0)
+        slopes = torch.stack([tap.slopes for tap in taps]).masked_fill(other, 0).sum(0)
+        counted = ~other[:number].all(0)
+        joined.append(Tap(place.masked_fill(counted, -1), shares, slopes))
+    return joined
+
+
+def _corner(chosen: Sequence[Tap], sizes: Tensor, strides: Sequence[int]) -> Corner:
+    """The pixel where these stand, one for each dimension."""
+    place, shares, slopes = (
+        torch.stack([values[..., dim] for dim, values in enumerate(of_each)], -1)
+        for of_each in zip(*chosen, strict=True)
+    )
     outside = ~((place >= 0) & (place < sizes)).all(-1)
     index = (place.masked_fill(outside.unsqueeze(-1), 0).long() * torch.tensor(strides, device=place.device)).sum(-1)
     return Corner(index, outside, shares, slopes)
-
-
-def _is_nearest(node: Any) -> bool:
-    return bool(node._saved_interpolation_mode == NEAREST)
 
 
 def _located(node: Any, sizes: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,13 +175,21 @@ def _located(node: Any, sizes: Tensor) -> tuple[Tensor, Tensor]:
     grid, aligned = node._saved_grid.flatten(1, -2), node._saved_align_corners
     at = (grid + 1) / 2 * (sizes - 1) if aligned else ((grid + 1) * sizes - 1) / 2
     speed = (sizes - 1 if aligned else sizes).to(grid.dtype).div(2).expand_as(at)
+    if node._saved_interpolation_mode == CUBIC:  # which brings back its pixels instead
+        return at, speed
+    at, turned = _brought_back(node, at, sizes)
+    return at, speed * turned
+
+
+def _brought_back(node: Any, at: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Places in the image for those beyond its edges, as far as the padding names any, and how they answer to these."""
+    turned = torch.ones_like(at)
     if node._saved_padding_mode == REFLECTION:
-        at, turned = _reflected(at, sizes, aligned)
-        speed = speed * turned
+        at, turned = _reflected(at, sizes, node._saved_align_corners)
     if node._saved_padding_mode in (BORDER, REFLECTION):
         moves = (at > 0) & (at < sizes - 1)
-        at, speed = torch.minimum(at.clamp(min=0), (sizes - 1).to(at.dtype)), speed * moves
-    return at, speed
+        at, turned = torch.minimum(at.clamp(min=0), (sizes - 1).to(at.dtype)), turned * moves
+    return at, turned
 
 
 def _reflected(at: Tensor, sizes: Tensor, aligned: bool) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from undertow.engine.calculus.arithmetic import kept, past
 from undertow.engine.calculus.diagonals import diagonal_of
-from undertow.engine.calculus.node import input_shapes, output_shape, signed
+from undertow.engine.calculus.node import input_shape, input_shapes, output_shape, signed
 from undertow.engine.calculus.shapes import one
 from undertow.engine.calculus.table import Local, derivative
 from undertow.engine.maps import (
@@ -144,7 +144,7 @@ def index_fill(node: Any) -> Local:
 
 def _filled(node: Any) -> LinearMap | None:
     """What is left of the tensor written into."""
-    return None if input_shapes(node)[0] is None else Mask(_kept(node))
+    return None if input_shape(node, 0) is None else Mask(_kept(node))
 
 
 def _kept(node: Any) -> Tensor:

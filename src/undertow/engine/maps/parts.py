@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from undertow.engine.maps.batch import Shape
 
@@ -111,7 +112,7 @@ def _each(parts: Parts, measure: Callable[[Tensor], Tensor]) -> Tensor:
 
 def _squares(tensor: Tensor) -> Tensor:
     """Over all dimensions but the first."""
-    norms: Tensor = torch.linalg.vector_norm(tensor.flatten(1), dim=1)
+    norms: Tensor = vector_norm(tensor.flatten(1), dim=1)
     return norms.square_()
 
 
@@ -187,10 +188,9 @@ class Outer(Parts):
 
     def squares(self) -> Tensor:
         terms, m, n = self.left.shape[2], self.left.shape[3], self.right.shape[3]
-        if terms == 1 and self.left.shape[1] == 1:
-            return _squares(self.left) * _squares(self.right)
         if terms == 1:
-            return (_rowwise(self.left) * _rowwise(self.right)).sum((1, 2))
+            each: Tensor = vector_norm(self.left, dim=-1).mul_(vector_norm(self.right, dim=-1)).square_()
+            return each.flatten() if each.shape[1] == 1 else each.sum((1, 2))
         # ‖Σₜ aₜ ⊗ dₜ‖² = Σ over t, u of (aₜ·aᵤ)(dₜ·dᵤ), cheaper than the matrix where the terms are few.
         if terms * (m + n) < m * n:
             return ((self.left @ self.left.mT) * (self.right @ self.right.mT)).sum((1, 2, 3))
@@ -230,7 +230,7 @@ class Outer(Parts):
 
 def _rowwise(tensor: Tensor) -> Tensor:
     """The squared norm of each row."""
-    norms: Tensor = torch.linalg.vector_norm(tensor, dim=-1)
+    norms: Tensor = vector_norm(tensor, dim=-1)
     return norms.square_()
 
 

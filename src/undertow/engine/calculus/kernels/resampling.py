@@ -28,10 +28,8 @@ grid_sampler_2d_backward: Any = torch.ops.aten.grid_sampler_2d_backward.default
 grid_sampler_3d_backward: Any = torch.ops.aten.grid_sampler_3d_backward.default
 
 
-def grid_sample(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products | None:
+def grid_sample(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products:
     x, mode = node._saved_input, node._saved_interpolation_mode
-    if mode > 1:
-        return None  # cubic, which the rule leaves to be borrowed
     backward = grid_sampler_2d_backward if x.ndim == 4 else grid_sampler_3d_backward
     rest = node._saved_grid, mode, node._saved_padding_mode, node._saved_align_corners
     answer: Products = backward(cotangents[0], x, *rest, wanted)
