@@ -59,7 +59,7 @@ def eigenvalues(task: Task, batch: tuple[torch.Tensor, torch.Tensor]) -> str:
 
     def own(tolerance: float, seed: int) -> float:
         curved = curvature(task.model, cross_entropy, batch)
-        return eigen(curved.operator, tolerance=tolerance, start=Start(seed, curved.gradient)).largest.value
+        return eigen(curved.operator, tolerance=tolerance, start=Start(seed, curved.leaning)).largest.value
 
     def theirs(seed: int) -> float:
         torch.manual_seed(seed)

@@ -10,22 +10,33 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import Optimizer
 
 from undertow.curvature.density import Density, density
 from undertow.curvature.diagonal import traced
 from undertow.curvature.edge import Edge, limit
 from undertow.curvature.eigen import Eigen, Ends, Start, eigen
+from undertow.curvature.part import hardest, sharpest
 from undertow.curvature.preconditioned import preconditioned, scales
 from undertow.curvature.trace import Trace
+from undertow.curvature.twice import twice_differentiable
 from undertow.engine.example import listed, loss_of, mean_over
+from undertow.errors import UndertowError
 from undertow.linear import Operator, gauss_newton, hessian
 from undertow.linear.curved import Hessian
+from undertow.linear.space import Point
 
 __all__ = ["Curvature", "curvature"]
 
 Of = Literal["hessian", "gauss-newton"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a curvature was asked of, so that it can be asked of a part."""
+
+    loss_fn: Callable[[Any, Any], Tensor]
+    batch: Any
 
 
 @dataclass(frozen=True)
@@ -37,12 +48,14 @@ class Curvature:
         loss: What is curved.
         outputs: What the model gave for each batch.
         of: Which matrix it is.
+        asked: Of which loss function and batch.
     """
 
     model: nn.Module
     loss: Tensor = field(repr=False)
     outputs: Sequence[Any] = field(repr=False)
     of: Of
+    asked: _Asked = field(repr=False)
 
     @cached_property
     def operator(self) -> Operator:
@@ -69,9 +82,27 @@ class Curvature:
         pairs = zip(parameters.items(), found, strict=True)
         return {name: torch.zeros_like(p) if g is None else g.detach() for (name, p), g in pairs}
 
+    @cached_property
+    def leaning(self) -> Point:
+        """Where the largest eigenvalue's vector is sought from: that of a part of the batch, had for part of a product.
+
+        It is the Gauss-Newton matrix's of the eighth of the examples by whose outputs the loss changes most; the
+        gradient, where operations or batch are small, the batch's tensors do not agree on how many examples it has, the
+        model takes batches of one size only, or that matrix cannot be had.
+        """
+        parts = hardest(listed(self.asked.batch), self.loss, self.outputs)
+        if parts is None:
+            return self.gradient
+        try:
+            with torch.random.fork_rng(devices=[]):
+                few = curvature(self.model, self.asked.loss_fn, parts)
+            return sharpest(few.loss, few.outputs, self.model)
+        except (UndertowError, RuntimeError, ValueError):  # of the user's model, too
+            return self.gradient
+
     def eigen(self, count: int = 1, ends: Ends = "largest") -> Eigen:
         """Its extreme eigenvalues with their vectors; see `undertow.curvature.eigen`."""
-        return eigen(self.operator, count, ends, start=Start(near=self.gradient if ends == "largest" else None))
+        return eigen(self.operator, count, ends, start=Start(near=self.leaning if ends == "largest" else None))
 
     def trace(self, products: int = 48) -> Trace:
         """Its trace, whole and by parameter, exact where that costs no more than `products`.
@@ -139,6 +170,6 @@ def curvature(
     def run(*inputs: Any, **named: Any) -> Any:
         return functional_call(model, buffers, inputs, named)
 
-    with sdpa_kernel(SDPBackend.MATH), torch.enable_grad():
+    with twice_differentiable(), torch.enable_grad():
         loss = mean_over(listed(batch), lambda each: loss_of(run, noted, each))
-    return Curvature(model, loss, outputs, of)
+    return Curvature(model, loss, outputs, of, _Asked(loss_fn, batch))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,9 @@ CLOSED = 100
 ELSEWHERE = 0x5EED
 """Seed of vectors that go on from a closed space: none that a start would be drawn with, or they would be in it."""
 
+RIGHT = 10
+"""Roots of a unit of rounding, of the spectrum's width: before a Ritz vector errs by less, orthogonality lasts."""
+
 LEFT = 0.7
 """A vector that keeps less of its length when it is made orthogonal to others is not yet, by rounding: once more."""
 
@@ -28,13 +31,13 @@ class Ritz:
     Attributes:
         values: In ascending order, float64.
         errors: The norm of (H - value) v of each.
-        basis: Orthonormal rows that span the space, shape (steps, size).
+        basis: Orthonormal vectors that span the space.
         mixes: Each eigenvector in terms of the basis, a column each.
     """
 
     values: Tensor
     errors: Tensor
-    basis: Tensor
+    basis: Sequence[Tensor]
     mixes: Tensor
 
     @property
@@ -44,47 +47,73 @@ class Ritz:
 
     def vector(self, place: int) -> Tensor:
         """An eigenvector, of norm 1."""
-        return self.mixes[:, place].to(self.basis.dtype) @ self.basis
+        made = torch.zeros_like(self.basis[0])
+        for part, vector in zip(self.mixes[:, place].tolist(), self.basis, strict=True):
+            made.add_(vector, alpha=part)
+        return made
 
 
 def lanczos(product: Callable[[Tensor], Tensor], begun: Tensor, most: int) -> Iterator[Ritz]:
     """The eigenpairs within the space of one product, of two, and so on: those at either end come right first.
 
-    Each vector is made orthogonal to all before it. Where the space is closed under the operator, it is gone on with
-    from another vector at random, so that the rest of the spectrum is seen as well.
+    A new vector is orthogonal to all but the last two of its own accord, up to rounding, until a Ritz vector has become
+    right to about the root of rounding; from there on it is made orthogonal to all. Where the space is closed under the
+    operator, it is gone on with from another vector at random, so that the rest of the spectrum is seen as well.
 
     Args:
         product: With a vector like `begun`; may give its own memory away.
         begun: The vector it starts from; all others have its dtype.
         most: Dimensions of the last space.
+
+    Source:
+        Paige 1976, J. Inst. Maths Applics 18, for where orthogonality is lost; Simon 1984, Math. Comp. 42, for why a
+        root of rounding of it is enough.
     """
     chance = torch.Generator().manual_seed(ELSEWHERE)
-    basis = begun.new_empty(most, len(begun))
+    basis: list[Tensor] = []
     diagonal, beside = torch.zeros(most, dtype=torch.float64), torch.zeros(most, dtype=torch.float64)
-    following, length = begun, _norm(begun)
+    following, length, lost = begun.clone(), _norm(begun), False
+    eps = torch.finfo(begun.dtype).eps
     for step in range(most):
-        torch.div(following, length, out=basis[step])
-        following, along, length = _orthogonal(product(basis[step]), basis[: step + 1])
-        diagonal[step], beside[step] = along[step], length
-        matrix = torch.diag(diagonal[: step + 1]) + torch.diag(beside[:step], 1) + torch.diag(beside[:step], -1)
-        values, mixes = torch.linalg.eigh(matrix)
-        if length <= CLOSED * torch.finfo(begun.dtype).eps * float(values.abs().max()):
-            beside[step] = 0.0
-            drawn = torch.randn(len(begun), generator=chance, dtype=begun.dtype)
-            following, _, length = _orthogonal(drawn, basis[: step + 1])
-        yield Ritz(values, beside[step] * mixes[-1].abs(), basis[: step + 1], mixes)
+        basis.append(following.div_(length))
+        following = product(basis[-1])
+        diagonal[step] = _taken_off(following, basis[-1])
+        if step:
+            following.sub_(basis[-2], alpha=float(beside[step - 1]))
+        length = _norm(following)
+        values, mixes = torch.linalg.eigh(_tridiagonal(diagonal[: step + 1], beside[:step]))
+        widest = float(values.abs().max())
+        lost = lost or float((length * mixes[-1].abs()).min()) <= RIGHT * math.sqrt(eps) * widest
+        if lost:
+            length = _made_orthogonal(following, basis)
+        beside[step] = length
+        if length <= CLOSED * eps * widest:
+            beside[step], lost = 0.0, True
+            following = torch.randn(len(begun), generator=chance, dtype=begun.dtype)
+            length = _made_orthogonal(following, basis)
+        yield Ritz(values, beside[step] * mixes[-1].abs(), [*basis], mixes)
 
 
-def _orthogonal(vector: Tensor, basis: Tensor) -> tuple[Tensor, Tensor, float]:
-    """What of a vector is orthogonal to all rows, how far it went along each of them, and its norm after that."""
-    along, before = basis.new_zeros(len(basis)), math.inf
-    after = _norm(vector)
+def _tridiagonal(diagonal: Tensor, beside: Tensor) -> Tensor:
+    return torch.diag(diagonal) + torch.diag(beside, 1) + torch.diag(beside, -1)
+
+
+def _made_orthogonal(vector: Tensor, basis: Sequence[Tensor]) -> float:
+    """Take off a vector, in place, what of it goes along others; its norm after that."""
+    before, after = math.inf, _norm(vector)
     while after < LEFT * before:
         before = after
-        more = basis @ vector
-        vector.addmv_(basis.T, more, alpha=-1)
-        along, after = along + more, _norm(vector)
-    return vector, along, after
+        for other in basis:
+            _taken_off(vector, other)
+        after = _norm(vector)
+    return after
+
+
+def _taken_off(vector: Tensor, other: Tensor) -> float:
+    """How far a vector goes along another, of norm 1; that part is taken off, in place."""
+    along = float(other @ vector)
+    vector.sub_(other, alpha=along)
+    return along
 
 
 def _norm(vector: Tensor) -> float:
