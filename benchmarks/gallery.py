@@ -86,6 +86,7 @@ def measure(parts: Sequence[str]) -> Iterator[Record]:
             "alarms": [f.code for f in review.findings],
             "remarks": sorted({f.code for f in review.remarks}),
             "loss": review.outcome.kind,
+            "remark": case.remark,
             "module": cause.module in modules if cause and modules is not None else None,
             "line": cause.source.endswith(f":{case.line}") if cause and case.line else None,
             "seconds": round(seconds, 1),
@@ -107,7 +108,19 @@ def measured(code: str) -> str:
             else "no run has this fault"
         )
         lines.append(f"- On {words}: {told}; of its healthy runs, {share(accused, len(well))} were accused of it.")
+        lines += _remarked(code, [r for r in well if "remarks" in r])
     return "\n".join(lines)
+
+
+def _remarked(code: str, well: Sequence[Record]) -> Iterator[str]:
+    """The same of a fault that runs survive, where there are runs that show it."""
+    shown, other = [r for r in well if r.get("remark") == code], [r for r in well if r.get("remark") != code]
+    if shown:
+        told, said = (sum(code in r["remarks"] for r in runs) for runs in (shown, other))
+        yield (
+            f"  As a remark: it was told in {share(told, len(shown))} of the healthy runs made to show it, and in "
+            f"{share(said, len(other))} of the others, some of which show it as well."
+        )
 
 
 def _row(name: str, runs: Sequence[Record]) -> str:

@@ -29,6 +29,8 @@ TOPICS = (
     "sick_spelled",
     "sick_course",
     "sick_overfit",
+    "remarked_course",
+    "remarked_state",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",
@@ -114,7 +116,8 @@ Edits = tuple[tuple[str, str], ...]
 class Case:
     """One training. `code` is None for a healthy one; `module` names one module at fault or several acceptable.
 
-    `cured` holds what to replace in the source, and by what, to be rid of the fault.
+    `cured` holds what to replace in the source, and by what, to be rid of the fault. `remark` is the code of what a
+    healthy one survives and is to be told of as a remark; `without` that of what it may look like and is not.
     """
 
     name: str
@@ -125,6 +128,8 @@ class Case:
     note: str
     line: int | None
     cured: Edits = ()
+    remark: str | None = None
+    without: str | None = None
 
 
 CASES: dict[str, Case] = {}
@@ -137,18 +142,25 @@ def sick(
     return lambda train: register(train, code, module, split, note, cured)
 
 
-def healthy(*, split: str, odd: str = "") -> Callable[[Train], Train]:
-    """Register a training that learns; `odd` says what looks wrong about it and is not."""
-    return lambda train: register(train, None, None, split, odd)
+def healthy(*, split: str, odd: str = "", without: str | None = None) -> Callable[[Train], Train]:
+    """Register a training that learns; `odd` says what looks wrong about it and is not, `without` the code of that."""
+    return lambda train: register(train, None, None, split, odd, without=without)
 
 
-def register(train: Train, code: str | None, module: Modules, split: str, note: str, cured: Edits = ()) -> Train:
+def remarked(code: str, *, split: str, note: str) -> Callable[[Train], Train]:
+    """Register a training that learns in spite of `code`, which is to be told as a remark."""
+    return lambda train: register(train, None, None, split, note, remark=code)
+
+
+def register(
+    train: Train, code: str | None, module: Modules, split: str, note: str, cured: Edits = (), **remarks: str | None
+) -> Train:
     name = train.__name__
     if name in CASES:
         raise ValueError(f"the gallery has a case {name!r} already")
     if split not in SPLITS:
         raise ValueError(f"case {name!r} has split {split!r}, which is none of {SPLITS}")
-    CASES[name] = Case(name, train, code, module, split, note, marked_line(train), cured)
+    CASES[name] = Case(name, train, code, module, split, note, marked_line(train), cured, **remarks)
     return train
 
 

@@ -35,6 +35,9 @@ def stopped_improving(case: Case) -> Found:
     promised nothing because the rate had become tiny, they are too small. Where they promised nothing at the old
     rate, the gradient has run out: a minimum, a saddle or a plateau.
 
+    How often that is wrong was measured on the healthy runs of the gallery, cut short (benchmarks/course.md): of 73
+    said to stand, 3 (1 to 11 %) fell on all the same; of 663 parts of runs, none (0 to 1 %) was said to jump.
+
     ## When it is harmless
     When what was to be learned has been learned. Then the rest of the run was paid for nothing, and that is all. It is
     an alarm where the schedule took the rate to a hundredth before half of the run, most was left to learn, and the

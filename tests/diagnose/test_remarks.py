@@ -1,0 +1,45 @@
+"""What a run survives is told as a remark, and is not told of runs that only look like it."""
+
+import warnings
+
+import pytest
+import torch
+
+from tests.gallery.judge import observed
+from tests.gallery.table import load
+from undertow.diagnose.table import DIAGNOSES
+
+CASES = [case for case in load().values() if case.split == "build"]
+REMARKED = [case for case in CASES if case.remark]
+SOUND = [case for case in CASES if case.without]
+
+
+@pytest.fixture(autouse=True)
+def one_quiet_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    torch.set_num_threads(before)
+
+
+def test_each_of_these_has_two_runs_that_show_it_and_two_that_do_not():
+    for code in {case.remark for case in REMARKED}:
+        assert code in DIAGNOSES
+        assert sum(case.remark == code for case in REMARKED) >= 2, code
+        assert sum(case.without == code for case in SOUND) >= 2, code
+
+
+@pytest.mark.parametrize("case", REMARKED, ids=lambda case: f"{case.remark}-{case.name}")
+def test_what_a_run_survives_is_a_remark(case, tmp_path):
+    review = observed(case, tmp_path / "run", every=4)
+    assert review.verdict == "healthy"
+    assert case.remark in {remark.code for remark in review.remarks}
+
+
+@pytest.mark.parametrize("case", SOUND, ids=lambda case: f"{case.without}-{case.name}")
+def test_what_only_looks_like_it_is_not_remarked(case, tmp_path):
+    review = observed(case, tmp_path / "run", every=4)
+    assert review.verdict == "healthy"
+    assert case.without not in {remark.code for remark in review.remarks}
