@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from torch.optim import Optimizer
 
 from undertow.api import RUNS
 from undertow.cli.app import app
@@ -56,11 +57,12 @@ def standstill(
     print(found)
     if stored is not None:
         found.keep(stored)
-        _keep_spectrum(stored, curvature(model, loss_fn, batches))
+        _keep_curvature(stored, curvature(model, loss_fn, batches), optimizer)
         rewritten(Run(stored.folder))
 
 
-def _keep_spectrum(stored: Run, curved: Curvature) -> None:
-    """Where there is one: a loss need not have a second derivative, nor one that is finite."""
+def _keep_curvature(stored: Run, curved: Curvature, optimizer: Optimizer) -> None:
+    """Spectrum and edge, where there is one: a loss need not have a second derivative, nor an optimizer a limit."""
     with suppress(CurvatureError, GraphError):
         curved.density().keep(stored)
+        curved.edge(optimizer).keep(stored)

@@ -44,7 +44,7 @@ class Edge(Shown):
 
     def __str__(self) -> str:
         told = f"sharpness {self.sharpness:.3g} ± {self.error:.1g}"
-        return f"{self.verdict}: {told}, and steps are stable up to {self.limit:.3g}"
+        return f"{self.verdict}: {told} is {self.ratio:.0%} of the {self.limit:.3g} that steps are stable up to"
 
 
 def limit(optimizer: Optimizer) -> float:
