@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from undertow.engine.maps.batch import Shape
+from undertow.engine.maps.matmul import times
 
 __all__ = ["BLOCK", "Explicit", "Outer", "Parts", "Picked", "Pullable", "written_along", "written_squares"]
 
@@ -184,7 +185,7 @@ class Outer(Parts):
         return self.left.shape[0]
 
     def block(self, start: int, stop: int) -> Tensor:
-        return (self.left[start:stop].mT @ self.right[start:stop]).reshape(stop - start, *self.shape)
+        return times(self.left[start:stop].mT, self.right[start:stop]).reshape(stop - start, *self.shape)
 
     def squares(self) -> Tensor:
         terms, m, n = self.left.shape[2], self.left.shape[3], self.right.shape[3]
@@ -198,7 +199,7 @@ class Outer(Parts):
 
     def total(self) -> Tensor:
         left, right = (side.transpose(0, 1).flatten(1, 2) for side in (self.left, self.right))
-        return (left.mT @ right).reshape(self.shape)
+        return times(left.mT, right).reshape(self.shape)
 
     def along(self, direction: Tensor) -> Tensor:
         groups, m, n = self.left.shape[1], self.left.shape[3], self.right.shape[3]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from undertow.engine.maps.base import LinearMap, Rounding, Shape
 from undertow.engine.maps.batch import Batch
+from undertow.engine.maps.matmul import times
 from undertow.engine.maps.parts import Outer, Parts
 from undertow.engine.maps.strongest import greatest_product
 
@@ -37,10 +38,10 @@ class LeftMultiply(LinearMap):
         return (*batch, m, self.columns)
 
     def push(self, tangent: Tensor) -> Tensor:
-        return self.a @ tangent
+        return times(self.a, tangent)
 
     def pull(self, cotangent: Tensor) -> Tensor:
-        return (cotangent.mH @ self.a).mH if self.by_columns else self.a.mH @ cotangent
+        return times(cotangent.mH, self.a).mH if self.by_columns else times(self.a.mH, cotangent)
 
     @property
     def multiplies(self) -> bool:
@@ -83,10 +84,10 @@ class RightMultiply(LinearMap):
         return (*batch, self.rows, n)
 
     def push(self, tangent: Tensor) -> Tensor:
-        return tangent @ self.b
+        return times(tangent, self.b)
 
     def pull(self, cotangent: Tensor) -> Tensor:
-        return cotangent @ self.b.mH
+        return times(cotangent, self.b.mH)
 
     @property
     def multiplies(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from undertow.engine.calculus.kernels.kernel import Cotangents, Products, Wanted
+from undertow.engine.maps.matmul import times
 
 __all__ = ["addmm", "bmm", "mm"]
 
@@ -17,7 +18,7 @@ def mm(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products | None:
     if cotangent.is_complex():
         return None
     return (
-        cotangent.mm(node._saved_mat2.t()) if wanted[0] else None,
+        times(cotangent, node._saved_mat2.t()) if wanted[0] else None,
         _by_right(node._saved_self, cotangent, node._saved_mat2_sym_strides) if wanted[1] else None,
     )
 
@@ -28,7 +29,7 @@ def addmm(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products | None:
         return None
     return (
         cotangent,
-        cotangent.mm(node._saved_mat2.t()) if wanted[1] else None,
+        times(cotangent, node._saved_mat2.t()) if wanted[1] else None,
         _by_right(node._saved_mat1, cotangent, node._saved_mat2_sym_strides) if wanted[2] else None,
     )
 
@@ -46,5 +47,5 @@ def bmm(node: Any, cotangents: Cotangents, wanted: Wanted) -> Products | None:
 def _by_right(left: Tensor, cotangent: Tensor, strides: Sequence[int]) -> Tensor:
     """How left · right answers to the right factor, laid out in memory as that factor is, so that it can be `.grad`."""
     if strides[0] == 1 and strides[1] == left.shape[1]:
-        return cotangent.t().mm(left).t()
-    return left.t().mm(cotangent)
+        return times(cotangent.t(), left).t()
+    return times(left.t(), cotangent)
