@@ -29,7 +29,7 @@ def test_the_loss_to_come_and_what_going_on_brings_are_told(run, monkeypatch, ca
     assert call(monkeypatch, run, "--until", "250") == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "at step 250" in told
-    assert "Going on to step 250 would bring the loss down by" in told
+    assert "By step 250 the loss would be" in told
 
 
 def test_a_target_is_told_in_steps_time_and_money_and_held_against_a_deadline(run, monkeypatch, capsys):

@@ -61,7 +61,7 @@ def test_what_was_found_is_kept_with_a_run_and_shown_in_its_report(script, monke
     assert capsys.readouterr().out.startswith("steps are too small")
     assert {*run.results} == {"standstill", "density", "edge"}
     page = (run.folder / "report.html").read_text()
-    assert "step-too-small" in page
+    assert "Steps are too small" in page
     assert "Spectral density" in page
     assert "The edge of stability: stable" in page
 

@@ -1,5 +1,7 @@
 """The pictures of signal and noise."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -44,3 +46,18 @@ def test_signal_is_shown_over_the_run_and_by_module(run):
 
 def test_a_run_of_few_looks_shows_none(tmp_path):
     assert not [*signal_and_noise(observed(tmp_path / "run", 0.1, every=40))]
+
+
+def test_one_number_for_a_whole_run_is_drawn_with_its_ends(tmp_path):
+    (whole,) = signal_and_noise(observed(tmp_path / "run", 0.1, every=15))
+    (dot,) = whole.data
+    assert dot["y"] == ["the run"]
+    assert dot["error_x"]["array"][0] > 0 < dot["error_x"]["arrayminus"][0]
+    assert "at so few steps: 8" in whole.note
+
+
+def test_losses_that_are_not_meant_to_fall_are_not_foretold(run):
+    seen = undertow.review(run)
+    adversarial = replace(seen, outcome=replace(seen.outcome, kind="unknown"))
+    foretold = [{"The loss to come"} & {b.title for b in report(run, r)} for r in (seen, adversarial)]
+    assert foretold == [{"The loss to come"}, set()]

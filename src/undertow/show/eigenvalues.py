@@ -22,8 +22,8 @@ def eigen_blocks(seen: Eigen) -> list[Block]:
     values = [pair.value for pair in seen.pairs]
     ends = [(pair.value - pair.error, pair.value + pair.error) for pair in seen.pairs]
     note = (
-        "Within the line through each dot an eigenvalue lies for certain. Above 0 the loss curves up along its vector; "
-        "below 0, down."
+        "Within the line through each dot, and what rounding adds, an eigenvalue lies for certain. Above 0 the loss "
+        "curves up along its vector; below 0, down."
     )
     layout = {"xaxis": axis(UNIT), "yaxis": NAMES, "showlegend": False, "shapes": [upright(0.0, "@soft")]}
     rows = [
@@ -33,7 +33,7 @@ def eigen_blocks(seen: Eigen) -> list[Block]:
         Figure("Extreme eigenvalues", note, [dots(names, values, ends)], layout, 110 + 30 * len(names)),
         Facts(
             "The eigenvalues",
-            "Within ±, one lies for certain.",
+            "Within ± and what rounding adds, one lies for certain.",
             (*rows, ("products with the matrix", f"{seen.products:,}")),
         ),
     ]
@@ -61,7 +61,7 @@ def edge_blocks(seen: Edge) -> list[Block]:
         Text(f"The edge of stability: {seen.verdict}", paragraphs=(told,)),
         Figure("Sharpness and limit", note, [dots(["sharpness"], [seen.sharpness], ends)], layout, 150),
         Facts(
-            "In numbers",
+            "The edge in numbers",
             "",
             (
                 ("sharpness", f"{number(seen.sharpness)} ± {number(seen.error, 1)}"),

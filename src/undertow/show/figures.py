@@ -39,7 +39,8 @@ def losses(run: Run, review: Review) -> Iterator[Figure]:
         traces.append(line(steps, values, name, colour, width=1.6 if len(steps) < 400 else 1))
     traces += _evaluated(run)
     layout: dict[str, Any] = {"xaxis": axis("optimizer step"), "yaxis": axis("loss"), "showlegend": len(traces) > 1}
-    note = "What training is meant to bring down, at every step."
+    meant = "What training is meant to bring down" if review.outcome.kind != "unknown" else "What was differentiated"
+    note = f"{meant}, at every step."
     if run.evaluations:
         note += " Dotted: the same computed without a gradient, as on held-out data; each point is one evaluation."
     if math.isfinite(review.outcome.chance):

@@ -10,7 +10,7 @@ from undertow.diagnose.labels import LABELS
 from undertow.engine.flow import Attribution
 from undertow.show.blocks import Bar, Bars, Block, Decades, Facts, Listing, Text, Verdict
 from undertow.show.moments import Moment, moments, named_weight
-from undertow.show.words import TERMS, VERDICTS, plain, sentence, short_operation
+from undertow.show.words import TERMS, VERDICTS, decades, plain, sentence, short_operation
 from undertow.store.run import Run
 
 __all__ = ["account", "judgement", "summed"]
@@ -97,8 +97,9 @@ def _in(told: str, value: object) -> bool:
 
 
 def _pairs(table: Mapping[str, object]) -> str:
-    shown = [f"{short_operation(str(key)) or '(no module)'} {plain(value)}" for key, value in list(table.items())[:6]]
-    return " · ".join(shown) + (f" · and {len(table) - 6} more" if len(table) > 6 else "")
+    weighty = [(key, value) for key, value in table.items() if not isinstance(value, float) or abs(value) >= SMALLEST]
+    shown = [f"{short_operation(str(key)) or '(no module)'} {plain(value)}" for key, value in weighty[:6]]
+    return " · ".join(shown) + (f" · and {len(weighty) - 6} more" if len(weighty) > 6 else "")
 
 
 def _aftermath(cause: Finding) -> Iterator[Block]:
@@ -120,16 +121,29 @@ def _sentence(finding: Finding) -> str:
     return " ".join(filter(None, (sentence(finding.message), f"({place})" if place else "", sentence(finding.advice))))
 
 
-def account(moment: Moment) -> Decades:
+def account(moment: Moment, cause: Finding | None = None) -> Decades:
     """The account of where a gradient gained and lost its size, three ways."""
     if moment.account is None:
         raise ValueError(f"the pass of step {moment.seen.step} gave no parameter a finite gradient to account for")
     return Decades(
         title="Where the gradient gained and lost its size",
-        note=f"At step {moment.seen.step:,}. {TERMS['decade']} Every account sums to the same total, exactly.",
+        note=f"At step {moment.seen.step:,}. {TERMS['decade']} Every account sums to the same total, exactly."
+        f"{_summed_over_uses(moment.account.total, cause)}",
         target=moment.target,
         total=moment.account.total,
         accounts=tuple(_accounts(moment.account)),
+    )
+
+
+def _summed_over_uses(total: float, cause: Finding | None) -> str:
+    """Why the account of a weight that is used many times is not that of the evidence."""
+    facts = cause.evidence if cause is not None else {}
+    uses, told = facts.get("uses"), facts.get("decades")
+    if not isinstance(uses, int) or not isinstance(told, (int, float)) or abs(told - total) < SAME:
+        return ""
+    return (
+        f" The weight is used {uses} times, and its gradient is the sum over its uses: those nearest the loss make it "
+        f"up. The {decades(told)} decades of the evidence are what is left of the gradient at its first use."
     )
 
 

@@ -29,7 +29,11 @@ LOGARITHMIC = 10.0
 def slice_blocks(seen: Slice, track: Track | None = None) -> list[Block]:
     """What there is to show of a slice, with a trajectory in it if one is given."""
     pictures = _curve(seen) if len(seen.axes) == 1 else [*_map(seen, track), *_surface(seen)]
-    return [Text(_title(seen), paragraphs=(_reading(seen),)), *pictures, Facts("Numbers", "", (*_facts(seen, track),))]
+    return [
+        Text(_title(seen), paragraphs=(_reading(seen),)),
+        *pictures,
+        Facts("The slice in numbers", "", (*_facts(seen, track),)),
+    ]
 
 
 def path_blocks(seen: Barrier) -> list[Block]:
@@ -103,7 +107,7 @@ def _colours(heights: Floats, logarithmic: bool) -> dict[str, Any]:
     """The scale of colours, labelled in loss."""
     known = heights[np.isfinite(heights)]
     ticks = np.linspace(known.min(), known.max(), 6)
-    words = [f"{10**tick if logarithmic else tick:.3g}" for tick in ticks]
+    words = [number(10**tick if logarithmic else float(tick)) for tick in ticks]
     bar = {"title": {"text": "loss"}, "tickvals": ticks.tolist(), "ticktext": words, "thickness": 12, "outlinewidth": 0}
     return {"colorscale": "Viridis", "colorbar": bar}
 

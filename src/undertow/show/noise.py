@@ -67,7 +67,7 @@ def scale_blocks(seen: GradientNoise) -> list[Block]:
     return [
         Text("Gradient noise", paragraphs=(f"Of {seen.examples:,} examples, {_scale(seen)} {MEANING}",)),
         *_relative(seen),
-        Facts("In numbers", "Each with its standard error, in units of the squared gradient.", _facts(seen)),
+        Facts("The noise in numbers", "Each with its standard error, in units of the squared gradient.", _facts(seen)),
     ]
 
 
@@ -88,7 +88,7 @@ def tradeoff_blocks(seen: Tradeoff) -> list[Block]:
     return [
         Text("Steps against examples", paragraphs=(told,)),
         *_by_batch(seen.steps, seen.examples, _about((low, high)), "the target"),
-        Facts("In numbers", "Each with its standard error.", rows),
+        Facts("The trade-off in numbers", "Each with its standard error.", rows),
     ]
 
 

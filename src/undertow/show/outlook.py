@@ -84,10 +84,15 @@ def _chance(reach: Reach) -> str:
 def _stopping(seen: Outlook, ahead: int) -> str:
     """What stopping now would lose."""
     gain = seen.gain(ahead)
+    ends = f"{_change(gain.fall.low)} to {_change(gain.fall.high)}"
     return (
-        f"Going on to step {ahead:,} would bring the loss down by {_range(gain.fall)}. "
+        f"By step {ahead:,} the loss would be {_change(gain.fall.middle)} ({ends}). "
         f"The probability that it falls at all is {_percent(gain.probability)}."
     )
+
+
+def _change(fall: float) -> str:
+    return f"{number(abs(fall))} {'lower' if fall >= 0 else 'higher'}"
 
 
 def _percent(probability: float) -> str:
@@ -141,7 +146,7 @@ def fan_of(seen: Outlook) -> Iterator[Figure]:
     drawn = np.array([level for trace in traces for level in trace["y"]])
     loss = log_axis("loss", drawn) if drawn.min() > 0 and drawn.max() > 10 * drawn.min() else axis("loss")
     yield Figure(
-        "Where the loss goes from here",
+        "The loss to come",
         note,
         traces,
         {"xaxis": axis("optimizer step"), "yaxis": loss, "showlegend": True},

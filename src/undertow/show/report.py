@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from undertow.diagnose.finding import Review
+from undertow.diagnose.labels import LABELS
 from undertow.show import figures
 from undertow.show.blocks import Block, Decades, Facts, Listing, Table, Text
 from undertow.show.flowmap import flow_map
@@ -63,9 +64,9 @@ def judged(run: Run, review: Review) -> list[Block]:
 
 
 def pictures(run: Run, review: Review) -> list[Block]:
-    """What a report shows after the judgement: the flow map, the account, the figures, the particulars."""
+    """What a report shows after the judgement: flow map, account, figures, what was kept, the particulars."""
     shown = moments(run, review.cause)
-    return [*kept_blocks(run), *_flow(run, review, shown), *_drawn(run, review, shown), *_particulars(run)]
+    return [*_flow(run, review, shown), *_drawn(run, review, shown), *kept_blocks(run), *_particulars(run)]
 
 
 def _flow(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
@@ -78,12 +79,14 @@ def _flow(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
         words = "No parameter received a gradient that is finite and not zero, so there is nothing to account for."
         yield Text("Where the gradient gained and lost its size", paragraphs=(words,))
     else:
-        yield account(told)
+        yield account(told, review.cause)
 
 
 def _drawn(run: Run, review: Review, shown: Sequence[Moment]) -> Iterator[Block]:
     yield from figures.losses(run, review)
-    yield from fan(run)
+    # What is not meant to fall has no way down to foretell; an outlook that was kept is shown as it was then.
+    if review.outcome.kind != "unknown" and "outlook" not in run.results:
+        yield from fan(run)
     yield from figures.depth(run)
     yield from figures.gradients(run)
     yield from figures.ratios(run)
@@ -103,9 +106,9 @@ def _particulars(run: Run) -> Iterator[Block]:
     yield Facts("This run", rows=(*_facts(run), *map(_optimizer, run.optimizers)))
 
 
-def _told(facts: object) -> str:
-    kept = {key: value for key, value in facts.items() if key != "traceback"} if isinstance(facts, dict) else facts
-    return plain(kept)
+def _told(facts: Mapping[str, object]) -> str:
+    kept = {key: value for key, value in facts.items() if key != "traceback"}
+    return plain({LABELS.get(key, key.replace("_", " ")): value for key, value in kept.items()})
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:

@@ -8,12 +8,13 @@ from typing import Any
 
 from undertow.diagnose.signal import Signal, signal, signals
 from undertow.show.blocks import Figure
-from undertow.show.traces import axis, band, line
+from undertow.show.traces import NAMES, axis, band, dots, line
 from undertow.show.words import number
 from undertow.store.run import Run
 
 __all__ = ["signal_and_noise"]
 
+TITLE = "Signal and noise of the gradient"
 MOST_MODULES = 40
 
 
@@ -28,30 +29,42 @@ def signal_and_noise(run: Run) -> Iterator[Figure]:
 def _over_the_run(run: Run, parts: Sequence[Signal]) -> Figure:
     note = (
         "Of the squared gradient of a batch, what the gradients of different steps have in common; all else is the "
-        "noise of drawing one batch and not another. The band holds the truth 95 times in 100. Between steps far apart "
-        f"the weights have moved, so there may be more signal than is told. {_batch(run, parts[-1])}"
+        "noise of drawing one batch and not another. Between steps far apart the weights have moved, so there may be "
+        f"more signal than is told. {_batch(run, parts)}"
     )
+    if len(parts) == 1:
+        return _at_once(parts[0], note)
     steps = [float(part.step) for part in parts]
     traces = [
-        *band(steps, [part.interval for part in parts], "95 in 100"),
+        *band(steps, [part.interval for part in parts], "holds the truth 95 times in 100"),
         line(steps, [part.share for part in parts], "share of signal", "@gain", width=1.6),
     ]
     layout = {"xaxis": axis("optimizer step"), "yaxis": _shares(parts), "showlegend": True}
-    return Figure("Signal and noise of the gradient", note, traces, layout)
+    return Figure(TITLE, note, traces, layout)
 
 
-def _batch(run: Run, last: Signal) -> str:
+def _at_once(part: Signal, note: str) -> Figure:
+    """One number for the whole run."""
+    more = (
+        " The line holds the truth 95 times in 100. One number stands for the whole run, as its gradient was measured "
+        f"at so few steps: {2 * part.pairs}. A larger `--budget` measures at more."
+    )
+    layout = {"xaxis": _shares([part]), "yaxis": NAMES, "showlegend": False}
+    return Figure(TITLE, note + more, [dots(["the run"], [part.share], [part.interval])], layout, 140)
+
+
+def _batch(run: Run, parts: Sequence[Signal]) -> str:
     """Which batch would hold as much signal as noise."""
     rows = [seen.conditions.batch.rows for seen in run.passes if seen.conditions and seen.conditions.batch]
-    low, high = last.times
+    when, (low, high) = "In the end" if len(parts) > 1 else "Over the run", parts[-1].times
     if not rows or low == 0:
         return ""
     if math.isinf(low):
-        return "In the end there was no signal to be seen: no batch of any size is large enough."
-    least = number(low * rows[-1])
-    span = f"of {least} examples or more" if math.isinf(high) else f"of {least} to {number(high * rows[-1])} examples"
+        return f"{when} there was no signal to be seen: no batch of any size is large enough."
+    least, most = (number(times * rows[-1], 2) for times in (low, high))
+    span = f"of {least} examples or more" if math.isinf(high) else f"of {least} to {most} examples"
     return (
-        f"In the end, a batch {span} holds as much signal as noise: up to there doubling it saves a quarter of the "
+        f"{when}, a batch {span} holds as much signal as noise: up to there doubling it saves a quarter of the "
         f"steps or more (McCandlish et al. 2018). Batches had {rows[-1]:,}."
     )
 
@@ -77,7 +90,7 @@ def _by_module(run: Run) -> Iterator[Figure]:
         [trace],
         {
             "xaxis": _shares(parts),
-            "yaxis": {"autorange": "reversed", "automargin": True, "type": "category"},
+            "yaxis": NAMES,
             "showlegend": False,
         },
         height=110 + 26 * len(found),

@@ -25,15 +25,18 @@ def spectrum_blocks(seen: Density) -> list[Block]:
     traces = [
         line(where, low, "", "@band", 0) | edge | {"showlegend": False},
         line(where, high, "two standard errors", "@band", 0) | edge | {"fill": "tonexty"},
-        line(where, drawn, "density", "@gain", 1.8),
+        line(where, np.where(density > floor, drawn, np.nan), "density", "@gain", 1.8),
     ]
     layout = {"xaxis": axis("eigenvalue"), "yaxis": log_axis("density", drawn), "showlegend": True}
-    note = f"By Lanczos from {len(seen.nodes)} random starts; each Ritz value is drawn as a bell."
+    note = (
+        f"An estimate by Lanczos' method, from {len(seen.nodes)} random starts: each eigenvalue that a start tells of "
+        "(a Ritz value) is drawn as a bell, as high as the share of the eigenvalues that it stands for."
+    )
     words = "Logarithmic: most eigenvalues lie near 0, and the few others matter."
     return [
         Text(f"The spectrum of {seen.size:,} eigenvalues", paragraphs=(note,)),
         Figure("Spectral density", words, traces, layout),
-        Facts("Numbers", "Each with its standard error.", _facts(seen)),
+        Facts("The spectrum in numbers", "Each with its standard error.", _facts(seen)),
     ]
 
 
@@ -42,6 +45,6 @@ def _facts(seen: Density) -> tuple[tuple[str, str], ...]:
     return (
         ("mean eigenvalue", f"{number(mean[0])} ± {number(mean[1])}"),
         ("below zero", f"{100 * below[0]:.1f} % ± {100 * below[1]:.1f}"),
-        ("Ritz values", f"{number(float(seen.nodes.min()))} to {number(float(seen.nodes.max()))}"),
+        ("least and greatest Ritz value", f"{number(float(seen.nodes.min()))} to {number(float(seen.nodes.max()))}"),
         ("products with the matrix", f"{seen.products:,}"),
     )

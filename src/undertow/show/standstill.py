@@ -17,9 +17,13 @@ __all__ = ["standstill_blocks"]
 def standstill_blocks(seen: Standstill) -> list[Block]:
     """The verdict with its facts, and the gain of each trial."""
     meaning, _, *facts = str(seen).splitlines()
-    told = tuple(("", sentence(fact.strip().rstrip(";"))) for fact in facts if not fact.startswith("    "))
-    top = Text(f"{seen.kind}: {meaning}", paragraphs=(sentence(seen.advice),))
+    told = tuple(("", sentence(_opened(fact.strip().rstrip(";")))) for fact in facts if not fact.startswith("    "))
+    top = Text(_opened(meaning), paragraphs=(sentence(seen.advice),))
     return [top, Listing("What shows it", items=told), *_trials(seen), *_way_out(seen.escape)]
+
+
+def _opened(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _way_out(way: Escape | None) -> Iterator[Figure]:

@@ -129,7 +129,7 @@ def sample_blocks(seen: SampleNorms) -> list[Block]:
     layout = {"xaxis": axis("norm of an example's gradient"), "yaxis": axis("examples"), "showlegend": False}
     return [
         Figure("Gradients of single examples", "How many examples have a gradient of which size.", [bars], layout),
-        Facts("In numbers", "Examples are counted from 0.", _spread(norms)),
+        Facts("The norms in numbers", "Examples are counted from 0.", _spread(norms)),
     ]
 
 
