@@ -53,10 +53,7 @@ class Moving:
 
     def gradients(self) -> Floats:
         """The same entries of `.grad`, `nan` for parameters that have none or a sparse one."""
-        grads = _dense(self.parameters)
-        if len(grads) == len(self.parameters):
-            return kept(self.seen.views(grads), self.rows)
-        return self.rows.held(_gradients(self.parameters, self.seen))
+        return kept(_gradients(self.parameters, self.seen), self.rows)
 
 
 class UpdateProbe:
@@ -83,15 +80,11 @@ class UpdateProbe:
         """Take the weights as they are now."""
         self._after = self.moving.weights()
 
-    def release(self) -> None:
-        """Give back what was held; nothing can be asked afterwards."""
-        for row in (self._weights, self._gradients, self._after):
+    def release(self) -> Floats:
+        """Give back what was held, but for the gradients, which are answered; nothing can be asked afterwards."""
+        for row in (self._weights, self._after):
             if row is not None:
                 self.moving.rows.give(row)
-
-    @property
-    def gradients(self) -> Floats:
-        """The entries of the gradients, as the optimizer found them."""
         return self._gradients
 
     def columns(self, before: Floats | None = None) -> Columns:
@@ -132,18 +125,17 @@ class Earlier:
     def __init__(self) -> None:
         self._held: dict[tuple[int, ...], Floats] = {}
 
-    def of(self, probe: UpdateProbe) -> Floats | None:
+    def of(self, moving: Moving) -> Floats | None:
         """Those of the same entries; `None` where there are none, or the parameters have got another size meanwhile."""
-        held = self._held.get(tuple(probe.moving.numbers))
-        return held if held is not None and held.shape == probe.gradients.shape else None
+        held = self._held.get(tuple(moving.numbers))
+        return held if held is not None and held.size == moving.seen.entries else None
 
-    def keep(self, probe: UpdateProbe) -> None:
-        """Hold a copy, in the same memory where there is some."""
-        held = self.of(probe)
-        if held is not None and held.dtype == probe.gradients.dtype:
-            np.copyto(held, probe.gradients)
-        else:
-            self._held[tuple(probe.moving.numbers)] = probe.gradients.copy()
+    def take(self, moving: Moving, gradients: Floats) -> None:
+        """Hold these, and give back those before."""
+        numbers = tuple(moving.numbers)
+        if (before := self._held.get(numbers)) is not None:
+            moving.rows.give(before)
+        self._held[numbers] = gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +165,9 @@ class Moved:
         whole = np.full((len(UPDATE_COLUMNS), count), np.nan)
         table = dict(zip(UPDATE_COLUMNS, whole, strict=True))
         for probe in self.probes:
-            for name, values in probe.columns(earlier.of(probe)).items():
+            for name, values in probe.columns(earlier.of(probe.moving)).items():
                 table[name][probe.moving.numbers] = values
-            earlier.keep(probe)
-            probe.release()
+            earlier.take(probe.moving, probe.release())
         table["carried"][[*self.carried]] = [*self.carried.values()]
         return table
 
@@ -187,25 +178,20 @@ def carried(parameters: Sequence[Tensor]) -> NDArray[np.float64]:
         return np.empty(0)
     seen = subsample_of(tuple([parameter.shape for parameter in parameters]))
     with np.errstate(all="ignore"):
-        norms = seen.norms(seen.sums(_gradients(parameters, seen).astype(np.float64) ** 2))
+        norms = seen.norms(seen.sums(flat(_gradients(parameters, seen)).astype(np.float64) ** 2))
     return np.nan_to_num(norms, nan=0.0, posinf=np.inf)
 
 
-def _gradients(parameters: Sequence[Tensor], seen: Subsample) -> Floats:
+def _gradients(parameters: Sequence[Tensor], seen: Subsample) -> list[Tensor]:
     """The subsampled gradients, `nan` for parameters that have none or a sparse one."""
-    present = _dense(parameters)
-    if len(present) == len(parameters):
-        return flat(seen.views(present))
-    dense = np.array([bool(_dense([parameter])) for parameter in parameters])
-    found = np.full(int(seen.lengths.sum()), np.nan)
-    found[np.repeat(dense, seen.lengths)] = flat([entries(grad) for grad in present])
-    return found
-
-
-def _dense(parameters: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients of those that have one which is not sparse."""
     grads = [parameter.grad for parameter in parameters]
-    return [grad for grad in grads if grad is not None and not grad.is_sparse]
+    dense = [grad for grad in grads if grad is not None and not grad.is_sparse]
+    if len(dense) == len(parameters):
+        return seen.views(dense)
+    return [
+        parameter.new_full((int(length),), math.nan) if grad is None or grad.is_sparse else entries(grad)
+        for parameter, grad, length in zip(parameters, grads, seen.lengths, strict=True)
+    ]
 
 
 def moved_by(optimizer: Optimizer) -> list[list[Tensor]]:
