@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from math import prod
 
 from undertow.engine.graph import Graph
@@ -28,7 +27,7 @@ VIEWS = frozenset(
 
 
 def letting_go(graph: Graph) -> list[bool]:
-    """For each operation, whether it lets go: where a tensor is large, or else as far as gradients take its place.
+    """For each operation, whether it lets go: where a tensor is large, or else as far as gradients will take its place.
 
     Graphs of one signature share the answer.
     """
@@ -44,10 +43,10 @@ def _made_out(graph: Graph) -> list[bool]:
     weights = [_is_weight(graph, index) for index in range(len(graph))]
     let_go = [_largest(graph, index, weights) >= LARGE for index in range(len(graph))]
     sizes, holders = _memory(graph, weights)
-    taken_by, given = [*accumulate(_taken(graph, index, weights) for index in range(len(graph)))], 0.0
-    spare = sum(sizes.values()) * SPARE
+    owed = sum(_taken(graph, index, weights) for index in range(len(graph))) - sum(sizes.values()) * SPARE
+    given = 0
     for index, size in sizes.items():
-        if taken_by[index] > given + spare:
+        if owed > given:
             for holder in holders[index]:
                 let_go[holder] = True
         if all(let_go[holder] for holder in holders[index]):
