@@ -36,6 +36,15 @@ def test_a_jump_is_found_where_it_is_with_the_length_of_its_way_back(seed, start
     assert spike.peak == losses[start : start + length].max()
 
 
+def test_the_tail_of_a_loss_that_few_examples_decide_about_is_no_spike():
+    found = []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        hard = random.random((600, 32)) < 0.002
+        found += spikes((0.01 * random.exponential(size=(600, 32)) + hard * random.gamma(2, 1.5, (600, 32))).mean(1))
+    assert len(found) < 10
+
+
 def test_a_jump_that_does_not_come_back_is_no_spike():
     losses = course(600, 0, 0.02)
     losses[300:] += 3.0

@@ -7,6 +7,8 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 import undertow
+from undertow.diagnose.case import Case
+from undertow.diagnose.checks.rates import oversized
 
 STEPS = 400
 
@@ -57,6 +59,12 @@ def test_a_schedule_that_the_training_bears_is_not(schedule, tmp_path):
     found = review(tmp_path / "run", *BORNE[schedule])
     assert found.verdict == "healthy", found.summary
     assert not any("raised to" in remark.message for remark in found.remarks)
+
+
+def test_large_first_steps_that_do_no_harm_are_not_told_of(tmp_path):
+    found = review(tmp_path / "run", lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS), 0.02)
+    assert oversized(Case(undertow.Run(tmp_path / "run"))) is not None
+    assert not found.remarks
 
 
 def test_a_closure_that_is_called_several_times_a_step_accumulates_nothing(tmp_path):

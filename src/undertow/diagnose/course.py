@@ -60,12 +60,49 @@ def spikes(losses: Floats) -> list[Spike]:
         if found and start < found[-1].start + found[-1].length + WINDOW:
             continue  # what it is held against has that jump in it
         near = max(3 * noise[place], BACK * (losses[start] - base))
-        back = np.flatnonzero(losses[start:] <= base + near)
+        back = np.flatnonzero((losses[start:] <= base + near) & (_medians(losses[start:]) <= base + near))
         if not len(back):
             break
         length = int(back[0])
         found.append(Spike(start, length, base, float(losses[start : start + length].max())))
-    return found
+    apart = _apart(losses[WINDOW:] - bases, found)
+    return [spike for spike in found if spike.length > SHORT or spike.peak - spike.base >= apart]
+
+
+STEADY = 5
+"""Losses from one on, of which most must be back for that to be."""
+
+
+def _medians(losses: Floats) -> Floats:
+    """Of each loss and those right after it."""
+    padded = np.append(losses, losses[-1:].repeat(STEADY - 1))
+    medians: Floats = np.median(sliding_window_view(padded, STEADY), axis=1)
+    return medians
+
+
+SHORT = 3
+"""Losses in a row that may be high by chance, one by one."""
+
+RARE = 0.01
+"""The most of all losses that are something apart from the others."""
+
+AFTER = WINDOW // 5
+"""Losses that may still be on their way back."""
+
+CLEAR = 3
+"""Times the next lower rise: without such a gap, high losses are the tail of all, as where a network knows nearly all
+examples and one that it does not decides about the loss of a batch."""
+
+
+def _apart(rises: Floats, spikes: list[Spike]) -> float:
+    """The least rise above a gap that sets the highest apart from all others; infinite where there is none."""
+    outside = np.isfinite(rises)
+    for spike in spikes:
+        first = spike.start - WINDOW + (spike.length <= SHORT)  # a short one is weighed with the others, by its peak
+        outside[first : first + spike.length + AFTER] = False
+    highest = np.sort(np.maximum(rises[outside], 0))[::-1][: int(RARE * len(rises)) + 2]
+    gaps = np.flatnonzero(highest[:-1] > CLEAR * highest[1:])
+    return float(highest[gaps[-1]]) if len(gaps) else np.inf
 
 
 PARTS = 20

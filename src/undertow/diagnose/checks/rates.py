@@ -48,9 +48,10 @@ def learning_rate_too_high(case: Case) -> Found:
     loss had gained came undone after the rate had been raised above the one under which it fell.
 
     ## When it is harmless
-    In the first steps from a tiny or zero initialisation. Where the loss falls, this is a remark, unless a typical
-    weight matrix still moves by a twentieth of its size at each step at the end and little was learned. A raise that
-    the loss comes back from, as in cycles and restarts, is not reported.
+    In the first steps from a tiny or zero initialisation. Where the loss falls, large first steps are reported only if
+    they threw it up or are as large at the end: a remark, unless a typical weight matrix still moves by a twentieth of
+    its size at each step at the end and little was learned. A raise that the loss comes back from, as in cycles and
+    restarts, is not reported.
 
     ## What to do
     Lower the rate, warm up, or clip the gradient.
@@ -58,7 +59,7 @@ def learning_rate_too_high(case: Case) -> Found:
     facts, later = oversized(case), raised(case)
     if later is not None:
         yield _told(later) | {"last": case.outcome.last}
-    elif facts is not None:
+    elif facts is not None and (_thrown(facts) or not case.learned):
         factor = 10.0 ** max(1, math.ceil(math.log10(facts["ratio"] / 0.01)))
         yield facts | {
             "story": _story(facts["ratio"], facts["loss_jump"]),
@@ -86,10 +87,14 @@ def _told(later: Raised) -> dict[str, Any]:
 
 
 def _harm(case: Case, facts: Mapping[str, float]) -> float:
-    jumped, late = facts["loss_jump"], facts["late_ratio"]
-    damaged = jumped >= 2 or late >= TOO_LARGE / 2 or case.outcome.last > case.outcome.first or _grown(case) >= 3
-    partly = 0.6 if jumped >= JUMPED or late >= TOO_LARGE / 2 else 0.1
+    damaged = _thrown(facts) or case.outcome.last > case.outcome.first or _grown(case) >= 3
+    partly = 0.6 if facts["loss_jump"] >= JUMPED or facts["late_ratio"] >= TOO_LARGE / 2 else 0.1
     return case.harm(0.9, 0.4, 0.1, partly) if damaged else case.harm(0.4, 0.3, 0.1)
+
+
+def _thrown(facts: Mapping[str, float]) -> bool:
+    """Whether the first steps threw the loss up, or steps are still large at the end."""
+    return facts["loss_jump"] >= 2 or facts["late_ratio"] >= TOO_LARGE / 2
 
 
 def _story(peak: float, jumped: float) -> str:
