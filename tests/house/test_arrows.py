@@ -53,6 +53,7 @@ LAYERS = {
         "undertow.preflight.untouched",
         "undertow.errors",
         "numpy",
+        "scipy",
         "torch",
     ),
     "undertow.compare": ("undertow.shown", "undertow.diagnose", "undertow.store", "numpy"),

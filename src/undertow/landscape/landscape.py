@@ -57,8 +57,8 @@ class Evaluation:
             of each batch at each point; "recomputed", those of all the data, gathered anew at each point.
         seed: Of random directions.
         work: Where and how the points are evaluated.
-        tolerance: Measure only as many points as a polynomial needs to come this near, relative to the loss, at
-            points held out; None to measure every point (see `interpolated`).
+        tolerance: Measure only as many points as a polynomial needs to come this near, relative to the loss, at every
+            point, as points held out tell with 95 % confidence; None to measure every point (see `interpolated`).
     """
 
     normalise: Normalisation = "filter"

@@ -86,7 +86,7 @@ def _facts(seen: Slice, track: Track | None) -> Iterator[tuple[str, str]]:
     else:
         fit = seen.interpolation
         yield "evaluated", f"{fit.measured} points, then a polynomial of degree {fit.order}; {seen.way}"
-        yield "its greatest relative error at points held out", number(fit.error)
+        yield "its greatest relative error, by points held out", number(fit.error)
     if track is not None:
         yield "of the trajectory lies outside the slice", f"{100 * float(np.median(track.outside)):.0f} % (median)"
 
