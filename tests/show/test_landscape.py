@@ -54,7 +54,7 @@ def test_what_was_interpolated_says_so_with_its_error():
     )
     facts = dict(next(block for block in slice_blocks(seen) if isinstance(block, Facts)).rows)
     assert "polynomial" in facts["evaluated"]
-    assert "its greatest relative error at points held out" in facts
+    assert "its greatest relative error, by points held out" in facts
 
 
 def test_losses_that_are_no_numbers_are_gaps(tmp_path):

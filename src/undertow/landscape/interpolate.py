@@ -53,7 +53,7 @@ def interpolated(measure: Measure, axes: tuple[Floats, ...], tolerance: float) -
     grid = points_of(axes)
     chosen = np.random.default_rng(0).choice(len(grid), min(HELD_OUT, len(grid)), replace=False)
     known: dict[tuple[float, ...], float] = {}
-    held: Floats | None = None
+    held = np.empty(0)
     errors: dict[int, float] = {}
     order: int | None = ORDERS[0]
     while order is not None:
@@ -61,8 +61,9 @@ def interpolated(measure: Measure, axes: tuple[Floats, ...], tolerance: float) -
         new = np.array([point for point in points_of(nodes) if tuple(point) not in known])
         if 2 * (len(known) + len(new) + len(chosen)) > len(grid):
             break
-        held = measure(grid[chosen]) if held is None else held
-        known |= dict(zip(map(tuple, new), measure(new).tolist(), strict=True))
+        values = measure(np.concatenate([grid[chosen[len(held) :]], new]))  # at once: making ready takes its time
+        held, values = (held, values) if len(held) else (values[: len(chosen)], values[len(chosen) :])
+        known |= dict(zip(map(tuple, new), values.tolist(), strict=True))
         found = _through(known, nodes, axes)
         errors[order] = _greatest(found, chosen, held)
         if errors[order] <= tolerance:
@@ -76,10 +77,11 @@ def interpolated(measure: Measure, axes: tuple[Floats, ...], tolerance: float) -
 
 
 def _next(errors: Mapping[int, float], tolerance: float) -> int | None:
-    """The lowest degree that would do, if the error went on to fall as it fell by the last degrees."""
+    """The lowest degree, up to the double, that would do if the error went on to fall as it fell by the last."""
     (before, worse), (last, error) = [*errors.items()][-2:]
     falls = error / worse if worse else math.inf
-    return next((n for n in ORDERS if n > last and error * falls ** ((n - last) / (last - before)) <= tolerance), None)
+    further = [n for n in ORDERS if last < n <= 2 * last]
+    return next((n for n in further if error * falls ** ((n - last) / (last - before)) <= tolerance), None)
 
 
 def _through(known: Mapping[tuple[float, ...], float], nodes: tuple[Floats, ...], axes: tuple[Floats, ...]) -> Floats:
