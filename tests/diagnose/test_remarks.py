@@ -5,7 +5,9 @@ import warnings
 import pytest
 import torch
 
+import undertow
 from tests.gallery.judge import observed
+from tests.gallery.remarked_steps import full_batches
 from tests.gallery.table import load
 from undertow.diagnose.table import DIAGNOSES
 
@@ -33,13 +35,19 @@ def test_each_of_these_has_two_runs_that_show_it_and_two_that_do_not():
 
 @pytest.mark.parametrize("case", REMARKED, ids=lambda case: f"{case.remark}-{case.name}")
 def test_what_a_run_survives_is_a_remark(case, tmp_path):
-    review = observed(case, tmp_path / "run", every=4)
+    review = observed(case, tmp_path / "run", every=3)
     assert review.verdict == "healthy"
     assert case.remark in {remark.code for remark in review.remarks}
 
 
 @pytest.mark.parametrize("case", SOUND, ids=lambda case: f"{case.without}-{case.name}")
 def test_what_only_looks_like_it_is_not_remarked(case, tmp_path):
-    review = observed(case, tmp_path / "run", every=4)
+    review = observed(case, tmp_path / "run", every=3)
     assert review.verdict == "healthy"
     assert case.without not in {remark.code for remark in review.remarks}
+
+
+def test_an_oscillation_that_is_not_most_of_the_gradient_is_not_seen(tmp_path):
+    with undertow.observe(store=tmp_path / "run", every=3):
+        full_batches(rate=1.2, steps=150)
+    assert "UT706" not in {remark.code for remark in undertow.review(undertow.Run(tmp_path / "run")).remarks}

@@ -31,6 +31,7 @@ TOPICS = (
     "sick_overfit",
     "remarked_course",
     "remarked_state",
+    "remarked_steps",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

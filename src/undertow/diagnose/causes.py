@@ -21,7 +21,7 @@ STAGES: Mapping[str, frozenset[str]] = {
     ),
     "network": _codes("UT101 UT102 UT104 UT105 UT201 UT202 UT204 UT205 UT308"),
     "steps": _codes("UT301 UT302 UT310 UT311 UT901"),
-    "course": _codes("UT406 UT408 UT701 UT702 UT703 UT704 UT705 UT801 UT802"),
+    "course": _codes("UT406 UT408 UT701 UT702 UT703 UT704 UT705 UT706 UT707 UT708 UT801 UT802"),
 }
 """From what a person wrote to what came of it. A fault brings about others of its own stage or of later ones.
 
@@ -90,6 +90,9 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "UT703": "",
         "UT704": "",
         "UT705": "",
+        "UT706": "",
+        "UT707": "",
+        "UT708": "",
         "UT802": "UT801",
         "UT901": "UT301 UT101 UT201 UT202 UT204 UT205 UT406 UT701 UT702 UT703",
         "UT801": "UT101 UT102 UT301 UT406 UT701",

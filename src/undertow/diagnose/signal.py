@@ -52,13 +52,14 @@ class Signal:
     @property
     def interval(self) -> tuple[float, float]:
         """Where the share lies, 95 times in 100."""
-        return max(self.share - self._margin(self.error), -1.0), min(self.share + self._margin(self.error), 1.0)
+        return max(self.share - self.margin(self.error), -1.0), min(self.share + self.margin(self.error), 1.0)
 
     def turns(self, least: float) -> bool:
         """Whether `turning` is at least so large for sure."""
-        return self.turning - self._margin(self.turning_error) > least
+        return self.turning - self.margin(self.turning_error) > least
 
-    def _margin(self, error: float) -> float:
+    def margin(self, error: float) -> float:
+        """How far the truth may lie from a share with this error, 95 times in 100."""
         from scipy.special import stdtrit  # late: see undertow.noise.estimate
 
         return float(stdtrit(self.pairs - 1, 0.975)) * error
