@@ -1,12 +1,15 @@
 """`undertow forecast`, and the fan of the report."""
 
+import math
 import sys
 
 import pytest
 
 from tests.forecast.test_outlook import stored
 from undertow import cli
-from undertow.show.outlook import fan
+from undertow.forecast import Interval
+from undertow.show.outlook import _arrival, fan
+from undertow.show.words import number
 from undertow.store import Run
 from undertow.store.writer import Writer
 
@@ -50,20 +53,34 @@ def test_what_cannot_be_forecast_is_refused_with_what_can(run, monkeypatch, caps
     assert "from now to step 1,000" in capsys.readouterr().err
 
 
-def test_a_run_is_followed_until_it_ends(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("before", [200, 5], ids=["from its middle", "from before there is enough to tell"])
+def test_a_run_is_followed_until_it_ends(before, tmp_path, monkeypatch, capsys):
     writer = Writer(tmp_path / "run")
     writer.sites(["train.py:1"])
-    writer.losses([(i, 0, loss, 0.1 * i) for i, loss in enumerate(LOSSES[:200])])
+    writer.losses([(i, 0, loss, 0.1 * i) for i, loss in enumerate(LOSSES[:before])])
     writer.meta(state="running")
 
     def end(seconds):
-        writer.losses([(i, 0, LOSSES[i], 0.1 * i) for i in range(200, 400)])
+        writer.losses([(i, 0, LOSSES[i], 0.1 * i) for i in range(before, 400)])
         writer.meta(state="finished")
 
     monkeypatch.setattr("undertow.cli.forecast.time.sleep", end)
     assert call(monkeypatch, str(tmp_path / "run"), "--follow") == 0
     writer.close()
     assert "at step 400" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ((10.0, 20.0, 30.0), "20 (10 to 30)"),
+        ((10.0, 20.0, math.inf), "20 (10 at the earliest, perhaps never)"),
+        ((10.0, math.inf, math.inf), "hardly before 10, and probably never"),
+        ((math.inf, math.inf, math.inf), "probably never"),
+    ],
+)
+def test_an_arrival_that_may_never_come_is_told_in_words(ends, told):
+    assert _arrival(Interval(*ends), number) == told
 
 
 def test_the_fan_of_the_report_goes_on_where_the_loss_stands(run):

@@ -14,7 +14,7 @@ __all__: list[str] = []
 
 
 @app.command()
-def explain(code: Annotated[str, typer.Argument(help="Such as UT101, or vanishing-gradient.")]) -> None:
+def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="Such as UT101, or vanishing-gradient.")]) -> None:
     """Say what a diagnosis means, when it is harmless, and what to do."""
     from undertow.show import explain_page
 

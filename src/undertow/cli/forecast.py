@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from undertow.api import RUNS
 from undertow.cli.app import app
 from undertow.cli.stored import Below, Named, stored_run
+from undertow.errors import ForecastError
 from undertow.forecast import Outlook, outlook
 from undertow.store import Run
 
@@ -48,12 +50,22 @@ def forecast(
         Console(highlight=False).print(outlook_screen(outlook(stored), question))
 
 
+def _seen(run: Run, screen: Callable[[Outlook], RenderableType]) -> RenderableType:
+    """What there is to tell as yet; a run that goes on may still come to hold enough for it."""
+    try:
+        return screen(outlook(run))
+    except ForecastError as error:
+        if run.state != "running":
+            raise
+        return Text(str(error))
+
+
 def _follow(folder: Path, screen: Callable[[Outlook], RenderableType]) -> None:
     """The run is read from its store alone, so that following it costs the training nothing."""
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
         while True:
             run = Run(folder)
-            live.update(screen(outlook(run)), refresh=True)
+            live.update(_seen(run, screen), refresh=True)
             if run.state != "running":
                 return
             time.sleep(EVERY)

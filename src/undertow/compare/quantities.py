@@ -101,7 +101,7 @@ def _told(kind: str, name: str, parting: Parting) -> Difference:
 
 
 def _size(value: float) -> str:
-    return "0" if abs(value) <= NOTHING else f"{value:.3g}"
+    return "0" if abs(value) < 2 * NOTHING else f"{value:.3g}"
 
 
 def _gathered(parted: list[Difference], steps: int) -> Iterator[Difference]:

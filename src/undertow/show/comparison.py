@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from undertow.compare import Comparison, Difference
 from undertow.diagnose.outcome import main_losses
 from undertow.show.blocks import Block, Figure, Listing, Text
-from undertow.show.traces import axis, line, thinned
+from undertow.show.traces import axis, line, loss_axis, thinned
 from undertow.show.words import number
 from undertow.store import Run
 
@@ -55,7 +55,7 @@ def _parting(seen: Comparison) -> str:
     if seen.since is None:
         return "Loss, gradients and updates go together, as far as two runs of one script do."
     first = min((d for d in seen.parted if d.kind in {"loss", "gradient", "update", "weight"}), key=lambda d: d.since)
-    return f"By more than two runs of one script, they part at step {seen.since:,}: {_named(first)} first."
+    return f"From step {seen.since:,} on they part by more than two runs of one script do: {_named(first)} first."
 
 
 def _listed(title: str, note: str, differences: Sequence[Difference]) -> Iterator[Listing]:
@@ -92,7 +92,11 @@ def _losses(seen: Comparison) -> Iterator[Figure]:
     drawn = [(run, colour) for run, colour in ((seen.left, "@gain"), (seen.right, "@loss")) if run.losses]
     if drawn:
         traces = [line(*_curve(run), run.name, colour, width=1.2) for run, colour in drawn]
-        layout = {"xaxis": axis("optimizer step"), "yaxis": axis("loss"), "showlegend": True}
+        layout = {
+            "xaxis": axis("optimizer step"),
+            "yaxis": loss_axis(loss for trace in traces for loss in trace["y"]),
+            "showlegend": True,
+        }
         yield Figure("Both losses", "As they were at every step.", traces, layout)
 
 

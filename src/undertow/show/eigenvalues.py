@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from undertow.curvature import Edge, Eigen
+from undertow.curvature import Edge, Eigen, Eigenpair
 from undertow.curvature.trace import Trace
 from undertow.show.blocks import Block, Facts, Figure, Text
 from undertow.show.traces import NAMES, axis, beside, dots, upright
@@ -13,6 +13,9 @@ from undertow.show.words import number, sentence
 __all__ = ["edge_blocks", "eigen_blocks", "trace_blocks"]
 
 MOST_TENSORS = 40
+ROUNDING = 1e-7
+"""Of a number in float32: a smaller error is not to be had."""
+
 UNIT = "eigenvalue (loss over squared parameter)"
 
 
@@ -26,17 +29,21 @@ def eigen_blocks(seen: Eigen) -> list[Block]:
         "curves up along its vector; below 0, down."
     )
     layout = {"xaxis": axis(UNIT), "yaxis": NAMES, "showlegend": False, "shapes": [upright(0.0, "@soft")]}
-    rows = [
-        (name, f"{number(pair.value)} ± {number(pair.error, 1)}") for name, pair in zip(names, seen.pairs, strict=True)
-    ]
+    rows = [*zip(names, map(_told, seen.pairs), strict=True)]
     return [
         Figure("Extreme eigenvalues", note, [dots(names, values, ends)], layout, 110 + 30 * len(names)),
         Facts(
             "The eigenvalues",
-            "Within ± and what rounding adds, one lies for certain.",
+            "Within ±, one lies for certain.",
             (*rows, ("products with the matrix", f"{seen.products:,}")),
         ),
     ]
+
+
+def _told(pair: Eigenpair) -> str:
+    if pair.error < ROUNDING * abs(pair.value):
+        return f"{number(pair.value)}, but for rounding"
+    return f"{number(pair.value)} ± {number(pair.error, 1)}"
 
 
 def edge_blocks(seen: Edge) -> list[Block]:

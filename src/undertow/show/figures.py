@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from undertow.diagnose.finding import Review
 from undertow.show.blocks import Figure
 from undertow.show.moments import Moment, used_at
-from undertow.show.traces import across, axis, distinct, finite, line, log_axis, names_axis, positive, thinned
+from undertow.show.traces import (
+    across,
+    axis,
+    distinct,
+    finite,
+    line,
+    log_axis,
+    loss_axis,
+    names_axis,
+    positive,
+    thinned,
+)
 from undertow.show.words import short_operation
 from undertow.store.records import Activation, Pass
 from undertow.store.run import Run
@@ -38,13 +49,17 @@ def losses(run: Run, review: Review) -> Iterator[Figure]:
         colour = LOSSES[site % len(LOSSES)]
         traces.append(line(steps, values, name, colour, width=1.6 if len(steps) < 400 else 1))
     traces += _evaluated(run)
-    layout: dict[str, Any] = {"xaxis": axis("optimizer step"), "yaxis": axis("loss"), "showlegend": len(traces) > 1}
+    loss = loss_axis(loss for trace in traces for loss in trace["y"])
+    layout: dict[str, Any] = {"xaxis": axis("optimizer step"), "yaxis": loss, "showlegend": len(traces) > 1}
     meant = "What training is meant to bring down" if review.outcome.kind != "unknown" else "What was differentiated"
     note = f"{meant}, at every step."
     if run.evaluations:
         note += " Dotted: the same computed without a gradient, as on held-out data; each point is one evaluation."
     if math.isfinite(review.outcome.chance):
-        layout |= across(review.outcome.chance, "chance")
+        if "type" not in loss:
+            layout |= across(review.outcome.chance, "chance")
+        else:
+            traces.append(_level(traces, review.outcome.chance))
         note += " The dashed line is chance: the loss of a network that ignores its input."
     broken = sorted(int(step) for seen in run.losses.values() for step in seen.steps[~np.isfinite(seen.values)])
     if broken:
@@ -62,6 +77,13 @@ def _evaluated(run: Run) -> Iterator[dict[str, Any]]:
         trace = line(steps, values, name, LOSSES[::-1][number % len(LOSSES)], width=1.6)
         dots = {"mode": "lines+markers", "marker": {"size": 5}} if len(steps) <= MOST_LINES else {}
         yield trace | dots | {"line": trace["line"] | {"dash": "dot"}}
+
+
+def _level(traces: Sequence[Mapping[str, Any]], chance: float) -> dict[str, Any]:
+    """Chance as a line of its own: words beside a shape would be set by exponents on a logarithmic axis."""
+    steps = [step for trace in traces for step in trace["x"]]
+    dashed = {"line": {"dash": "dash", "width": 1.2, "color": "@muted"}, "showlegend": False}
+    return line([min(steps), max(steps)], [chance] * 2, "chance", "@muted", 1.2) | dashed
 
 
 def depth(run: Run) -> Iterator[Figure]:

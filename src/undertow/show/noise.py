@@ -17,10 +17,7 @@ from undertow.show.words import number
 
 __all__ = ["batch_blocks", "noise_blocks", "scale_blocks", "tradeoff_blocks"]
 
-MEANING = (
-    "Below the noise scale, doubling the batch nearly halves the steps; far above it, examples are wasted. Where there "
-    "is no upper end, the signal cannot be told from 0."
-)
+MEANING = "Below the noise scale, doubling the batch nearly halves the steps; far above it, examples are wasted."
 BEST = (
     "With the step size that is best for each batch. Left of the bend, a batch twice as large halves the steps; right "
     "of it, it costs twice the examples (McCandlish et al. 2018, arXiv:1812.06162)."
@@ -84,7 +81,7 @@ def tradeoff_blocks(seen: Tradeoff) -> list[Block]:
         f"The critical batch is {number(seen.critical)} examples, between {number(low)} and {_end(high)} (95 %): it "
         "takes twice the least steps and twice the least examples."
     )
-    rows = (("least steps", str(seen.least_steps)), ("least examples", str(seen.least_examples)))
+    rows = (("least steps", _estimated(seen.least_steps)), ("least examples", _estimated(seen.least_examples)))
     return [
         Text("Steps against examples", paragraphs=(told,)),
         *_by_batch(seen.steps, seen.examples, _about((low, high)), "the target"),
@@ -94,19 +91,24 @@ def tradeoff_blocks(seen: Tradeoff) -> list[Block]:
 
 def _scale(seen: GradientNoise) -> str:
     value, (low, high) = seen.scale.value, seen.interval
-    known = f"is {number(value)} examples, " if value > 0 else "is not known, it lies "
-    return f"the noise scale {known}between {number(low)} and {_end(high)} (95 %)."
+    if not math.isfinite(high):
+        return f"the noise scale is at least {number(low)} examples (95 %); how large, the signal is too faint to tell."
+    return f"the noise scale is {number(value)} examples, between {number(low)} and {number(high)} (95 %)."
 
 
 def _end(value: float) -> str:
     return number(value) if math.isfinite(value) else "no upper end"
 
 
+def _estimated(found: Estimate) -> str:
+    return f"{number(found.value)} ± {number(found.error, 2)}"
+
+
 def _facts(seen: GradientNoise) -> tuple[tuple[str, str], ...]:
     return (
-        ("signal", str(seen.signal)),
-        ("noise of one example", str(seen.noise)),
-        (f"signal over noise, batch of {seen.examples:,}", str(seen.signal_to_noise)),
+        ("signal", _estimated(seen.signal)),
+        ("noise of one example", _estimated(seen.noise)),
+        (f"signal over noise, batch of {seen.examples:,}", _estimated(seen.signal_to_noise)),
     )
 
 

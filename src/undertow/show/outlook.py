@@ -11,7 +11,7 @@ import numpy as np
 from undertow.errors import ForecastError
 from undertow.forecast import Forecast, Interval, Outlook, Reach, outlook
 from undertow.show.blocks import Block, Facts, Figure, Text
-from undertow.show.traces import axis, band, line, log_axis
+from undertow.show.traces import axis, band, line, loss_axis
 from undertow.show.words import duration, number
 from undertow.store.run import Run
 
@@ -68,10 +68,10 @@ def _target(seen: Outlook, question: Question) -> Iterator[tuple[str, str]]:
     reach = seen.reach(question.target, question.price or 0.0)
     yield f"a loss of {number(question.target)}", _chance(reach)
     if reach.probability > 0.05:
-        yield "at step", _range(reach.steps, lambda step: f"{step:,.0f}")
-        yield "after", _range(reach.hours, lambda hours: duration(3600 * hours))
+        yield "at step", _arrival(reach.steps, lambda step: f"{step:,.0f}")
+        yield "after", _arrival(reach.hours, lambda hours: duration(3600 * hours))
         if question.price is not None:
-            yield "at a cost of", _range(reach.cost)
+            yield "at a cost of", _arrival(reach.cost, number)
     if question.hours is not None:
         chance = seen.probability(question.target, question.hours)
         yield f"by {duration(3600 * question.hours)}", f"reached with a probability of {_percent(chance)}"
@@ -101,10 +101,19 @@ def _percent(probability: float) -> str:
     return f"{100 * probability:.0f} %" if probability <= 0.99 else "more than 99 %"
 
 
+def _arrival(when: Interval, told: Callable[[float], str]) -> str:
+    """A range without an upper end, or without a middle, in words."""
+    if math.isinf(when.low):
+        return "probably never"
+    if math.isinf(when.middle):
+        return f"hardly before {told(when.low)}, and probably never"
+    if math.isinf(when.high):
+        return f"{told(when.middle)} ({told(when.low)} at the earliest, perhaps never)"
+    return _range(when, told)
+
+
 def _range(interval: Interval, told: Callable[[float], str] = number) -> str:
-    low, middle, high = (
-        "never" if math.isinf(value) else told(value) for value in (interval.low, interval.middle, interval.high)
-    )
+    low, middle, high = (told(value) for value in (interval.low, interval.middle, interval.high))
     return f"{middle} ({low} to {high})"
 
 
@@ -143,8 +152,7 @@ def fan_of(seen: Outlook) -> Iterator[Figure]:
         "steps, went wrong. "
         f"{_stopping(seen, ahead)}"
     )
-    drawn = np.array([level for trace in traces for level in trace["y"]])
-    loss = log_axis("loss", drawn) if drawn.min() > 0 and drawn.max() > 10 * drawn.min() else axis("loss")
+    loss = loss_axis(level for trace in traces for level in trace["y"])
     yield Figure(
         "The loss to come",
         note,

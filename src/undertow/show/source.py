@@ -23,11 +23,15 @@ WORDS = re.compile(
 def source_blocks(seen: Derivation) -> list[Block]:
     """The source, and what it reads."""
     told = (
-        f"{len(seen.source.splitlines()):,} lines of Python that need PyTorch alone. They read so many parameters: "
-        f"{len(seen.parameters):,}, and of the forward pass so many tensors: {len(seen.saved):,}. They hold for the "
-        "shapes, the mode and the branches of their example."
+        f"{len(seen.source.splitlines()):,} lines of Python that need PyTorch alone. They read "
+        f"{_many(len(seen.parameters), 'parameter')} and {_many(len(seen.saved), 'tensor')} of the forward pass, and "
+        "hold for the shapes, the mode and the branches of their example."
     )
     return [Text("The backward pass, written out", paragraphs=(told,)), Source("Its source", text=seen.source)]
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' if count != 1 else ''}"
 
 
 def highlighted(text: str) -> Markup:

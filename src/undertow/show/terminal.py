@@ -97,12 +97,12 @@ def _noted(block: Block) -> list[RenderableType]:
 
 
 def _listing(block: Listing) -> RenderableType:
-    lines = [
-        Line.assemble((f"{label}  " if label else "", "bold"), words) for label, words in block.items[: block.brief]
-    ]
+    grid = Grid.grid(padding=(0, 1))
+    for label, words in block.items[: block.brief]:
+        grid.add_row("•", Line.assemble((f"{label}  " if label else "", "bold"), words))
     if len(block.items) > block.brief:
-        lines.append(Line(f"and {len(block.items) - block.brief} more, in the report", style="dim"))
-    return _headed(block, [*_noted(block), *lines])
+        grid.add_row("", Line(f"and {len(block.items) - block.brief} more, in the report", style="dim"))
+    return _headed(block, [*_noted(block), grid])
 
 
 def _decades(block: Decades) -> RenderableType:

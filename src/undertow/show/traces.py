@@ -20,6 +20,7 @@ __all__ = [
     "finite",
     "line",
     "log_axis",
+    "loss_axis",
     "names_axis",
     "positive",
     "thinned",
@@ -103,6 +104,13 @@ def log_axis(title: str, sizes: Floats) -> dict[str, Any]:
     within = {"tickformat": ",~g"} | ({"dtick": "D2"} if decades >= 0.7 else {"nticks": 6})
     marks = {"dtick": math.ceil(decades / 7)} if decades >= 2 else within
     return axis(title) | {"type": "log", "exponentformat": "power"} | marks
+
+
+def loss_axis(losses: Iterable[float | None]) -> dict[str, Any]:
+    """Logarithmic where losses are above zero and vary by more than a factor of ten."""
+    known = np.array([loss for loss in losses if loss is not None and math.isfinite(loss)])
+    wide = known.size > 0 and known.min() > 0 and known.max() > 10 * known.min()
+    return log_axis("loss", known) if wide else axis("loss")
 
 
 def names_axis(title: str, names: Sequence[str]) -> dict[str, Any]:
