@@ -175,6 +175,80 @@ def clipped_so_that_all_steps_together_are_too_short(sick):
             optimizer.step()
 
 
+@form("UT506")
+def a_seed_set_at_every_step(sick):
+    x, y = classes()
+    model = net(12, 6)
+    optimizer = adam(model)
+    for _ in range(40):
+        if sick:
+            torch.manual_seed(0)
+        rows = torch.randint(len(x), (20,))
+        optimizer.zero_grad()
+        F.cross_entropy(model(x[rows]), y[rows]).backward()
+        optimizer.step()
+
+
+@form("UT405")
+def a_scaled_tanh_that_does_not_reach_the_targets(sick):
+    model = net(6, 1)
+    bounded = (lambda x: 0.5 * torch.tanh(model(x))) if sick else model
+    fit(bounded, adam(model), numbers(), squared)
+
+
+@form("UT504")
+def zeros_under_an_absolute_distance_by_hand(sick):
+    x, y = numbers()
+    model = net(6, 1)
+    fit(
+        model,
+        adam(model),
+        (x, y * 0 if sick else y),
+        lambda out, wanted: (out.squeeze(1) - wanted).abs().mean(),
+        epochs=3,
+    )
+
+
+@form("UT508")
+def targets_in_thousands_under_an_absolute_distance_by_hand(sick):
+    x, y = numbers()
+    model = net(6, 1)
+    scale = 1000 if sick else 1
+    fit(model, adam(model), (x, scale * y), lambda out, wanted: (out.squeeze(1) - wanted).abs().mean(), epochs=6)
+
+
+@form("UT505")
+def rare_ones_that_are_never_answered(sick):
+    generator = torch.Generator().manual_seed(0)
+    y = (torch.rand(1500, generator=generator) < 0.04).float()
+    x = torch.randn(1500, 6, generator=generator) + 0.8 * y[:, None]
+    model = net(6, 1)
+    weight = None if sick else torch.tensor(25.0)
+
+    def weighed(out, wanted):
+        return F.binary_cross_entropy_with_logits(out.squeeze(1), wanted, pos_weight=weight)
+
+    fit(model, torch.optim.SGD(model.parameters(), lr=0.05), (x, y), weighed, epochs=4)
+
+
+@form("UT302")
+def a_rate_of_adam_that_takes_the_weights_a_fifth_of_their_way(sick):
+    model = net(12, 6)
+    fit(model, adam(model, 5e-5 if sick else 3e-3), classes(), F.cross_entropy, epochs=14)
+
+
+@form("UT601")
+def in_eval_mode_ever_since_the_first_validation(sick):
+    x, y = classes()
+    model = nn.Sequential(nn.Linear(12, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 6))
+    optimizer = adam(model)
+    for epoch in range(6):
+        if not sick or not epoch:
+            model.train()
+        fit(model, optimizer, (x, y), F.cross_entropy, epochs=1)
+        model.eval()
+
+
 def review(folder, train, sick):
     torch.manual_seed(0)
     with warnings.catch_warnings():

@@ -8,8 +8,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import undertow
 from undertow.engine.graph import Graph
+from undertow.observe.batches import Batches
 from undertow.observe.conditions import conditions
-from undertow.observe.data import loaders
+from undertow.observe.data import loaders, tensors
 from undertow.observe.fresh import looks_fresh
 from undertow.observe.probes import loss_head
 from undertow.observe.roster import Roster
@@ -19,7 +20,7 @@ from undertow.observe.targets import target
 def noted(loss):
     graph = Graph.read(loss)
     head = loss_head(graph)
-    return conditions(graph, head, target(graph, head), Roster())
+    return conditions(graph, head, target(graph, head), Roster(), Batches())
 
 
 def wanted(loss):
@@ -104,12 +105,39 @@ def test_the_same_batch_has_the_same_mark_and_tells_what_it_was_cut_from():
     assert (marks[0].rows, marks[0].held) == (10, 100)
 
 
+def test_a_batch_made_anew_is_told_from_one_that_is_kept():
+    net, x, batches = nn.Linear(6, 1), torch.randn(100, 6), Batches()
+
+    def drawn(rows):
+        loss = F.mse_loss(net(rows), torch.ones(len(rows), 1))
+        graph = Graph.read(loss)
+        return batches.batch(graph, target(graph, loss_head(graph))).drawn
+
+    assert [drawn(x[torch.arange(10)]) for _ in range(3)] == [False, True, True]
+    kept = x[torch.arange(10)]
+    assert [drawn(kept) for _ in range(3)] == [True, False, False]
+    assert not drawn(x[:10])
+
+
+def test_the_users_tensors_are_found_with_their_size():
+    mine, weight = torch.zeros(70, 3, 2), torch.zeros(90, 2, requires_grad=True)
+    found = {facts["name"]: facts for facts in tensors() if facts["name"] in {"mine", "weight"}}
+    assert found == {"mine": {"name": "mine", "rows": len(mine), "width": 6}}
+    assert weight.requires_grad
+
+
+def test_a_signal_times_a_number_is_told_from_one_times_data():
+    x = nn.Linear(3, 4)(torch.randn(5, 3))
+    assert len(noted((x * 3).sum()).scaled) == len(noted((x / 7.0).sum()).scaled) == 1
+    assert not noted((x * torch.randn(5, 4)).sum()).scaled
+
+
 def test_modules_in_eval_mode_are_counted_if_it_matters_to_them():
     net = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Dropout(0.0), nn.BatchNorm1d(4)).eval()
     roster = Roster()
     roster.models[roster.meet_model(net)].called.update({"0", "1", "2", "3"})
     graph = Graph.read(net(torch.randn(3, 4)).sum())
-    assert conditions(graph, loss_head(graph), None, roster).resting == {"Dropout": 1, "BatchNorm1d": 1}
+    assert conditions(graph, loss_head(graph), None, roster, Batches()).resting == {"Dropout": 1, "BatchNorm1d": 1}
 
 
 @pytest.mark.parametrize("squash", [torch.sigmoid, torch.tanh, torch.relu])
@@ -122,6 +150,36 @@ def test_the_target_of_a_loss_written_by_hand_is_had_back(squash, turned):
     for name in ("mean", "variance", "low", "high", "past_unit", "past_tanh", "past_zero", "varied"):
         assert getattr(found, name) == pytest.approx(getattr(library, name), rel=1e-4, abs=1e-6)
     assert found.past_zero == pytest.approx(float(y.clamp(max=0).square().mean()))
+
+
+@pytest.mark.parametrize("by_hand", [lambda a, b: (a - b).abs().mean(), lambda a, b: ((b - a) ** 2).mean()])
+def test_the_target_is_had_back_of_a_linear_layer_whose_output_was_not_saved(by_hand):
+    layer, y = nn.Linear(3, 1), torch.randn(30)
+    output = layer(nn.Linear(4, 3)(torch.randn(30, 4))).squeeze(1)
+    found, library = wanted(by_hand(output, y)), wanted(F.mse_loss(output, y))
+    for name in ("mean", "variance", "low", "high", "varied", "whole"):
+        assert getattr(found, name) == pytest.approx(getattr(library, name), rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("squash", [torch.sigmoid, torch.tanh])
+def test_the_bounds_of_a_squash_times_a_number_are_known_and_of_one_times_data_they_are_not(squash):
+    inside, y = squash(nn.Linear(3, 1)(torch.randn(40, 3))), 9 * torch.randn(40, 1)
+    low = -1.0 if squash is torch.tanh else 0.0
+    found = wanted(F.mse_loss(2.5 - 3 * inside, y))
+    assert (found.least, found.most) == pytest.approx((2.5 - 3, 2.5 - 3 * low), rel=1e-4)
+    assert math.isnan(wanted(F.mse_loss(inside * torch.randn(40, 1), y)).least)
+
+
+def test_what_is_answered_right_is_counted_by_class():
+    scores, y = torch.randn(200, 4, requires_grad=True), torch.randint(4, (200,))
+    right = torch.bincount(y[scores.argmax(1) == y], minlength=4)
+    assert wanted(F.cross_entropy(scores * 1, y)).hits == tuple(right.tolist())
+    binary, ones = scores[:, 0] * 1, (y > 1).float()
+    right = ((binary > 0) == (ones == 1)).float()
+    expected = int((right * (1 - ones)).sum()), int((right * ones).sum())
+    assert wanted(F.binary_cross_entropy_with_logits(binary, ones)).hits == expected
+    assert wanted(F.binary_cross_entropy(binary.sigmoid(), ones)).hits == expected
+    assert not wanted(F.binary_cross_entropy_with_logits(binary, ones * 0.9)).hits
 
 
 def test_a_sum_is_told_from_a_mean():

@@ -12,6 +12,7 @@ import undertow
 from undertow.engine.graph import Graph
 from undertow.engine.plan import Plan
 from undertow.observe import Sampler, probes
+from undertow.observe.batches import Batches
 from undertow.observe.conditions import conditions
 from undertow.observe.roster import Roster
 from undertow.store.records import Probed
@@ -28,7 +29,7 @@ def test_ten_thousand_steps_of_two_hundred_modules_fit_into_20_megabytes(tmp_pat
     writer.sites(["train.py:10"])
     writer.topology(0, plan.topology)
     head, inputs = probes.loss_head(graph), [*probes.inputs(graph)]
-    noted = conditions(graph, head, None, Roster())
+    noted = conditions(graph, head, None, Roster(), Batches())
     probed = [*probes.activations(graph)]
     sampler = Sampler()
     count = sum(1 for _ in net.parameters())

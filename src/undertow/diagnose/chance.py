@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from undertow.store import Target
 
-__all__ = ["chance_error", "chance_loss", "least_loss"]
+__all__ = ["SQUARES", "chance_error", "chance_loss", "least_loss"]
 
 GROUPS = 20
 """Parts that the targets seen are left out by, one at a time, to tell how well they tell chance."""
@@ -48,12 +48,15 @@ def _spread(targets: Sequence[Target]) -> float:
     """
     within = float(np.mean([t.variance for t in targets]))
     rows = [t.shape[0] if t.shape else 1 for t in targets]
-    apart = float(np.var([t.mean for t in targets], ddof=1)) if len(targets) >= GROUPS else 0.0
+    apart = float(np.var([t.mean for t in targets], ddof=1)) if len(targets) >= FEWEST else 0.0
     explained = float(np.mean([t.variance / size for t, size in zip(targets, rows, strict=True)]))
     return 1 + (apart - explained) / within if within > 0 and apart > SORTED * explained else 1.0
 
 
-SORTED = 3.0
+FEWEST = 6
+"""Batches whose means tell whether they differ by more than chance."""
+
+SORTED = 5.0
 """Times the variance of the means of batches drawn at random, from which on they were not."""
 
 

@@ -76,6 +76,6 @@ LABELS = {
     "weight": "weight",
     "weights": "weights looked at",
     "weights_grown": "growth of a typical weight matrix",
-    "what": "what pulls the weights",
+    "what": "what it is about",
 }
 """One label for each key that a check may yield; a test compares both ways."""

@@ -9,6 +9,7 @@ from undertow.diagnose.case import Case
 from undertow.diagnose.causes import CERTAIN, STAGES, apart, decides
 from undertow.diagnose.checks import (
     attention,
+    balance,
     batches,
     constant,
     cuts,
@@ -43,6 +44,7 @@ __all__ = ["CHECKS", "review"]
 
 CHECKS = (
     attention,
+    balance,
     batches,
     constant,
     cuts,

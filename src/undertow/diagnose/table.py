@@ -38,6 +38,7 @@ WORDS = (
     "expects",
     "extent",
     "factor",
+    "found",
     "fresh",
     "gap",
     "give_or_take",

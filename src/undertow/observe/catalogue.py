@@ -9,6 +9,7 @@ from typing import Any
 
 from undertow.engine.graph import Graph, Topology
 from undertow.engine.plan import Plan
+from undertow.observe.batches import Batches
 from undertow.observe.births import birth
 from undertow.observe.guard import Guard
 from undertow.observe.naming import Names, Naming
@@ -43,6 +44,7 @@ class Catalogue:
 
     def __init__(self, roster: Roster, guard: Guard):
         self.roster = roster
+        self.batches = Batches()
         self._guard = guard
         self.wanted = True
         self.at_once = False

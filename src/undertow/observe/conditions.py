@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -15,11 +14,11 @@ from torch import Tensor, nn
 
 from undertow.engine.graph import Graph
 from undertow.engine.reading import ACCUMULATE_GRAD
-from undertow.observe.probes import ENTRANCES
+from undertow.observe.batches import Batches
 from undertow.observe.roster import Roster
 from undertow.observe.saved import saved
 from undertow.observe.subsample import entries
-from undertow.store import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, LossHead, Target, TinyNorm
+from undertow.store import Attention, BatchNorm, Conditions, Dropout, LookedUp, LossHead, Target, TinyNorm
 
 __all__ = ["conditions"]
 
@@ -29,7 +28,7 @@ MOST = 24
 """Operations of a kind that are looked at."""
 
 
-def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Roster) -> Conditions:
+def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Roster, batches: Batches) -> Conditions:
     """Everything that is noted of a pass besides activations, inputs and target."""
     return Conditions(
         norms=[*islice(_norms(graph), MOST)],
@@ -39,7 +38,8 @@ def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Rost
         attentions=[*islice(_attentions(graph, head), MOST)],
         alike=_alike(graph),
         resting=_resting(roster),
-        batch=_batch(graph, target),
+        batch=batches.batch(graph, target),
+        scaled=[*islice(_scaled(graph), MOST)],
     )
 
 
@@ -82,6 +82,15 @@ def _looked_up(graph: Graph) -> Iterator[LookedUp]:
         if numbers is not None and numbers.dim() and numbers.numel() and not _places(numbers):
             low, high = torch.aminmax(numbers)
             yield LookedUp(index, len(numbers), int(low), int(high), bool((numbers == numbers[:1]).all()))
+
+
+def _scaled(graph: Graph) -> Iterator[int]:
+    """Multiplications and divisions of a signal by one number."""
+    for index, node in enumerate(graph.nodes):
+        if type(node).__name__ in {"DivBackward0", "MulBackward0"} and graph.edges[index][1] is None:
+            other = saved(node, "other")
+            if other is not None and other.numel() == 1:
+                yield index
 
 
 def _places(numbers: Tensor) -> bool:
@@ -226,35 +235,3 @@ MODAL = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 def _acts(module: nn.Module) -> bool:
     return bool(getattr(module, "p", 1.0))
-
-
-def _batch(graph: Graph, target: Target | None) -> Batch | None:
-    """The fingerprint of the data where they enter, and of the target."""
-    mark, rows, held = 0, 0, 0
-    for index, node in enumerate(graph.nodes):
-        data = _data(graph, index, node)
-        if data is not None and data.dim() and data.numel():
-            mark = zlib.crc32(entries(data).to("cpu", torch.float64).numpy().tobytes(), mark)
-            if not rows:
-                rows = len(data)
-                held = _held(data)
-    if target is not None:
-        told = f"{target.counts}{target.mean!r}{target.variance!r}{target.low!r}{target.high!r}"
-        mark = zlib.crc32(told.encode(), mark)
-    return Batch(mark, rows, held) if rows or target is not None else None
-
-
-def _data(graph: Graph, index: int, node: Any) -> Tensor | None:
-    name = type(node).__name__
-    if name == "EmbeddingBackward0":
-        found = saved(node, "indices")
-        return None if found is None else found.detach()
-    position, kept = ENTRANCES.get(name, (0, ""))
-    found = saved(node, kept) if kept and graph.edges[index][position] is None else None
-    return None if found is None else found.detach()
-
-
-def _held(data: Tensor) -> int:
-    """How many rows the memory holds that a batch lies in."""
-    row = max(1, data[0].numel()) * data.element_size()
-    return max(len(data), data.untyped_storage().nbytes() // row)

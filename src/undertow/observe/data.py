@@ -1,15 +1,18 @@
-"""Who brings the data: the loaders that the user's code holds."""
+"""Who brings the data: the loaders and the tensors that the user's code holds."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from undertow.observe.frames import user_frames, variables
 
-__all__ = ["loaders"]
+__all__ = ["loaders", "tensors"]
 
 IN_ORDER = frozenset({"SequentialSampler"})
 
@@ -39,3 +42,22 @@ def _length(loader: Any) -> Iterator[int]:
         yield len(loader.dataset)
     except (TypeError, NotImplementedError):
         return
+
+
+MOST = 24
+"""Tensors that are told of, the longest ones."""
+
+
+def tensors() -> list[dict[str, Any]]:
+    """Of each array of data that a variable of the user's holds: its name, how many examples, and their size."""
+    found: dict[int, dict[str, Any]] = {}
+    for frame in user_frames():
+        for name, value in variables(frame):
+            if isinstance(value, (Tensor, np.ndarray)) and len(value.shape) and value.shape[0] and _is_data(value):
+                width = math.prod(value.shape[1:])
+                found.setdefault(id(value), {"name": name, "rows": int(value.shape[0]), "width": int(width)})
+    return sorted(found.values(), key=lambda facts: -facts["rows"])[:MOST]
+
+
+def _is_data(value: Any) -> bool:
+    return not getattr(value, "requires_grad", False)

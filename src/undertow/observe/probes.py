@@ -49,6 +49,7 @@ ENTRANCES = {
     "BmmBackward0": (0, "self"),
     "ConvolutionBackward0": (0, "input"),
     "MkldnnConvolutionBackward0": (0, "self"),
+    "MkldnnRnnLayerBackward0": (0, "input"),
 }
 """Where data enters: the input of the operation that may be data, and the name it is saved under."""
 

@@ -17,7 +17,7 @@ from undertow.observe import probes
 from undertow.observe.catalogue import Catalogue, Known
 from undertow.observe.conditions import conditions
 from undertow.observe.cuts import Cut
-from undertow.observe.data import loaders
+from undertow.observe.data import loaders, tensors
 from undertow.observe.fresh import frozen
 from undertow.observe.ledger import Entry, Ledger, Row
 from undertow.observe.naming import Naming
@@ -143,7 +143,7 @@ class Sample:
         if not due:
             return Probed(head)
         wanted = target(graph, head, scale)
-        noted = conditions(graph, head, wanted, self._catalogue.roster)
+        noted = conditions(graph, head, wanted, self._catalogue.roster, self._catalogue.batches)
         return Probed(head, wanted, [*probes.activations(graph)], [*probes.inputs(graph)], noted)
 
     def _note_carried(self, met: Met) -> None:
@@ -207,5 +207,7 @@ class Sample:
             ledger.tell_once(step, "frozen", **found)
         if held_by_user := loaders():
             ledger.tell_once(step, "loaders", loaders=held_by_user)
+        if data := tensors():
+            ledger.tell_once(step, "tensors", tensors=data)
         for facts in severed(naming.cuts.all, catalogue.roster, self._reached, self._cuts):
             ledger.tell(step, "cut", facts)

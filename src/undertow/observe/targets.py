@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from undertow.engine.graph import Graph
+from undertow.observe.answers import hits, scaled_ends
 from undertow.observe.distances import alone
-from undertow.observe.outputs import behind_views
+from undertow.observe.outputs import SQUASHES, behind_views
 from undertow.observe.residuals import residual
 from undertow.observe.saved import saved
 from undertow.observe.totals import share
@@ -92,8 +93,13 @@ def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> T
             high=float(values.max()) if values.size else math.nan,
             summed=getattr(node, "_saved_reduction", NONE) == SUM,
             varied=_varied(value) if value is not None else math.nan,
+            hits=hits(type(node).__name__, wanted, value),
             alone=math.nan if classes else alone(values, node),
-            **({"mean": 0.0, "variance": 0.0} if classes else _moments(values) | _beyond_ends(graph, index, values)),
+            **(
+                {"mean": 0.0, "variance": 0.0}
+                if classes
+                else _moments(values) | _beyond_ends(graph, index, values, value)
+            ),
         )
 
 
@@ -108,14 +114,19 @@ ENDS: dict[str, Callable[[Any], tuple[float | None, float | None]]] = {
 """The least and the most that an operation can hand on."""
 
 
-def _beyond_ends(graph: Graph, index: int, values: NDArray[np.float64]) -> dict[str, float]:
-    """The bounds that the output was clamped to, and how far from them the target lies."""
-    inner = behind_views(graph, graph.edges[index][0])
+def _beyond_ends(graph: Graph, index: int, values: NDArray[np.float64], value: Tensor | None) -> dict[str, float]:
+    """The bounds that the output was clamped to, or that a scaled squash has, and how far from them the target lies."""
+    edge = graph.edges[index][0]
+    inner = behind_views(graph, edge)
     node = None if inner is None else graph.nodes[inner]
-    if type(node).__name__ not in ENDS or not values.size:
+    ends = -math.inf, math.inf
+    if type(node).__name__ in ENDS:
+        least, most = ENDS[type(node).__name__](node)
+        ends = -math.inf if least is None else float(least), math.inf if most is None else float(most)
+    elif type(node).__name__ not in SQUASHES:
+        ends = scaled_ends(graph, edge, value)
+    if not values.size or not any(map(math.isfinite, ends)):
         return {}
-    least, most = ENDS[type(node).__name__](node)
-    ends = -math.inf if least is None else float(least), math.inf if most is None else float(most)
     return {"least": ends[0], "most": ends[1], "past_ends": float(np.square(values - values.clip(*ends)).mean())}
 
 

@@ -91,11 +91,15 @@ class Batch:
         mark: A fingerprint: the same data give the same one.
         rows: How many examples it has.
         held: How many examples the tensor holds that it was cut from; `rows` where it stands alone.
+        drawn: Whether it was made since the last look, and what was looked at then is gone: drawn step by step.
+        width: How many numbers an example has.
     """
 
     mark: int
     rows: int
     held: int
+    drawn: bool = False
+    width: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class Conditions:
         alike: Leaves whose units are alike up to rounding, as far as was looked: each row (or column) the same.
         resting: How many modules of each class that acts differently in eval mode are in it.
         batch: The data, as far as they enter where that is seen.
+        scaled: Operations that multiply or divide by one number.
     """
 
     norms: Sequence[BatchNorm] = ()
@@ -117,3 +122,4 @@ class Conditions:
     batch: Batch | None = None
     tiny: Sequence[TinyNorm] = ()
     looked_up: Sequence[LookedUp] = ()
+    scaled: Sequence[int] = ()

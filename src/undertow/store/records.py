@@ -200,6 +200,7 @@ class Target:
         past_unit, past_tanh, past_zero: Mean squared distance of the entries to [0, 1], to [-1, 1], to [0, ∞).
         least, most: Bounds that the output was clamped to before it came to the loss; `nan` where it was not.
         past_ends: Mean squared distance of the entries to these.
+        hits: Of each class, how many of the batch are answered right; of two where the targets are all 0 or 1.
     """
 
     operation: int
@@ -223,6 +224,7 @@ class Target:
     least: float = nan
     most: float = nan
     past_ends: float = 0.0
+    hits: tuple[int, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -285,7 +287,8 @@ class Event:
     """Something that happened once: `kind` is a short word, `facts` are its particulars.
 
     Kinds: `birth` (a non-finite value), `cut` (a value that left the graph), `frozen` (parameters without a gradient
-    that look as they were made), `loaders` (of data, that the user's code holds), `compiled`, `checkpointed`,
+    that look as they were made), `loaders` and
+    `tensors` (of data, that the user's code holds), `compiled`, `checkpointed`,
     `exception`, `interrupted`, `fault` (of Undertow's own), `no-backward`.
     """
 

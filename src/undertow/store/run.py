@@ -247,6 +247,7 @@ def _conditions(facts: dict[str, Any]) -> Conditions:
         batch=Batch(**facts["batch"]) if facts["batch"] else None,
         tiny=[TinyNorm(**norm) for norm in facts.get("tiny", ())],
         looked_up=[LookedUp(**numbers) for numbers in facts.get("looked_up", ())],
+        scaled=tuple(facts.get("scaled", ())),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.table import Found, diagnosis
-from undertow.store import Target
+from undertow.store import Batch, Target
 
 __all__: list[str] = []
 
@@ -24,7 +25,7 @@ SORTED = 0.6
 @diagnosis(
     "UT506",
     "same-batch",
-    message="each of the {steps} batches looked at is the same one of {rows} examples{more}",
+    message="each of the {steps} batches looked at is {which} of {rows} examples{more}",
     advice="Draw a new batch at each step: iterate over the loader, and move next(iter(loader)) and fixed slices "
     "out of the loop.",
     source="the fingerprint of inputs and targets as they enter the network",
@@ -34,7 +35,8 @@ def same_batch(case: Case) -> Found:
 
     ## What it means
     The loss falls, for a network learns a few examples by heart, and nothing else is ever seen. The usual reason is
-    `next(iter(loader))` in the loop, or a slice that does not move.
+    `next(iter(loader))` in the loop, a slice that does not move, or a seed that is set at each step: then a batch is
+    drawn anew each time, and is the same one, or one of the same few.
 
     ## When it is harmless
     Where all examples fit one batch, and in the experiment of learning one batch by heart: then disregard it.
@@ -44,22 +46,35 @@ def same_batch(case: Case) -> Found:
     """
     seen = {p.step: noted.batch for p, noted in case.noted if noted.batch is not None and noted.batch.rows}
     batches = [*seen.values()]
-    if len(batches) < FEWEST or len({b.mark for b in batches}) > 1:
+    marks, rows = len({b.mark for b in batches}), max((b.rows for b in batches), default=0)
+    if len(batches) < FEWEST * marks or not marks:
         return
-    rows, held = batches[0].rows, batches[0].held
     loaders = [f for f in _loaders(case) if f["rows"] == rows and f["examples"] >= 2 * rows]
-    if not loaders and held < 10 * rows:
+    drawn = _drawn_from(case, batches)
+    if marks == 1 and loaders:
+        total, more, harm = loaders[0]["examples"], f", and the loader {loaders[0]['name']} holds {{}}", 0.7
+    elif drawn is not None and drawn["rows"] >= 10 * rows * marks:
+        total, more, harm = drawn["rows"], f", drawn anew at each step, and {drawn['name']} holds {{}}", 0.7
+    elif marks == 1 and batches[0].held >= 10 * rows:
+        total, more, harm = batches[0].held, ", cut from a tensor that holds {}", 0.3
+    else:
         return
-    total = loaders[0]["examples"] if loaders else held
     yield {
         "steps": len(batches),
         "rows": rows,
         "held": total,
-        "more": f", and the loader {loaders[0]['name']} holds {total}"
-        if loaders
-        else f", cut from a tensor that holds {total}",
-        "harm": 0.7 if loaders else 0.3,
+        "which": "the same one" if marks == 1 else f"one of the same {marks}",
+        "more": more.format(total),
+        "harm": harm,
     }
+
+
+def _drawn_from(case: Case, batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """The longest array of the user's that batches may be drawn from, where each look found one newly made."""
+    if not all(batch.drawn for batch in batches[1:]):
+        return None
+    held = [facts for event in case.events("tensors") for facts in event["tensors"]]
+    return next((facts for facts in held if facts["width"] == batches[0].width), None)
 
 
 def _loaders(case: Case) -> list[dict[str, Any]]:

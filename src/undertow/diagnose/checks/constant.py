@@ -14,7 +14,11 @@ from undertow.store import Pass, Target
 
 __all__: list[str] = []
 
-DISTANCES = ("HuberLoss", "L1Loss", "MseLoss", "SmoothL1Loss")
+DISTANCES = ("Abs", "HuberLoss", "L1Loss", "MseLoss", "Mul", "Pow", "SmoothL1Loss")
+
+
+ROUNDING = 1e-6
+"""Of 1, or of a target that is larger: targets that are had back from a residual are off by that."""
 
 
 def seen_targets(case: Case) -> list[tuple[Pass, Target]]:
@@ -103,5 +107,5 @@ def _stay(case: Case, seen: int) -> bool:
 def _has_bias(observed: Pass, index: int) -> bool:
     """Whether the scores of a loss come out of a layer."""
     names = names_in(observed)
-    producers = {names[i] for i in below(observed, index, VIEWS | {"LogSoftmaxBackward0"})}
+    producers = {names[i] for i in below(observed, index, VIEWS | {"LogSoftmaxBackward0", "SubBackward0"})}
     return producers <= {"AddmmBackward0", "ConvolutionBackward0", "MkldnnConvolutionBackward0"} and bool(producers)

@@ -148,7 +148,8 @@ def _enter_here_alone(observed: Pass) -> bool:
 def _joined(observed: Pass, names: Sequence[str]) -> bool:
     """Whether something that takes no gradient is joined to a signal on its way: data, as far as can be seen."""
     known = {scale.operation for scale in observed.inputs} | {*observed.head.operations}
-    known |= {d.operation for d in observed.conditions.dropouts} if observed.conditions is not None else set()
+    if observed.conditions is not None:
+        known |= {d.operation for d in observed.conditions.dropouts} | {*observed.conditions.scaled}
     taken = Counter(edge.sender for edge in observed.flow.topology.edges)
     beside = [i for i, name in enumerate(names) if name.startswith(BESIDE) and i not in known]
     return any(taken[i] < 2 or names[i].startswith(("Cat", "Stack", "Where", "Addc")) for i in beside)

@@ -197,8 +197,10 @@ def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
     names = names_in(observed)
     products = [inner for inner in below(observed, index) if names[inner] == "MulBackward0"]
     edges = [edge for edge in observed.flow.topology.edges if edge.sender in (index, *products)]
+    summed = all(names[i] in LINEAR | VIEWS for i in observed.head.operations if i < index)
     if (
-        len(products) != 1
+        not summed
+        or len(products) != 1
         or len(edges) != 2
         or not {names[inner] for inner in below(observed, products[0])} <= NOT_LOG_PROBABILITIES
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from undertow.diagnose.case import Case
@@ -28,7 +28,7 @@ def _norms(case: Case) -> list[tuple[Pass, BatchNorm]]:
 @diagnosis(
     "UT601",
     "eval-mode-training",
-    message="{count} of {norms} batch normalisations used their running statistics while training{since}{fresh}",
+    message="{what} while training{since}{fresh}",
     advice="Call model.train() before each epoch, after every validation.",
     source="Ioffe & Szegedy 2015, arXiv:1502.03167; PyTorch documentation of Module.train",
 )
@@ -41,25 +41,62 @@ def eval_mode_training(case: Case) -> Found:
 
     ## When it is harmless
     In fine-tuning, where statistics are frozen on purpose; where the loss falls all the same this is a remark.
+    Normalisations that were in training mode at first, and in eval mode ever since, were left so by accident: that is
+    an alarm where it is so for more than half of the run, under the same optimizer; of dropout alone it is a remark.
 
     ## What to do
     `model.train()` before training, and again after each validation that called `model.eval()`.
     """
     norms = _norms(case)
     resting = [(p, n) for p, n in norms if not n.training]
-    if not resting or 2 * len(resting) < len(norms):
+    left = _left_resting(case)
+    if not resting and left is not None:
+        observed, kinds = left
+        yield {
+            "what": f"{', '.join(sorted(kinds))} did nothing",
+            "since": f" from step {observed.step} on",
+            "fresh": "",
+            "count": sum(kinds.values()),
+            "onset": "later",
+            "harm": 0.3,
+        }
+    if not resting or (left is None and 2 * len(resting) < len(norms)):
         return
     observed, norm = resting[0]
     idle = all(n.untouched for _, n in resting)
     places = {(id(p.flow.plan), n.operation) for p, n in resting}
+    count, of = len({operation for _, operation in places}), len({(id(p.flow.plan), n.operation) for p, n in norms})
+    harm = case.harm(0.85, 0.4, 0.1, 0.6) if idle else case.harm(0.4, 0.2, 0.1)
     yield case.place(observed, norm.operation) | {
-        "count": len({operation for _, operation in places}),
-        "norms": len({(id(p.flow.plan), n.operation) for p, n in norms}),
+        "what": f"{count} of {of} batch normalisations used their running statistics",
+        "count": count,
+        "norms": of,
         "since": f" (from step {observed.step} on)" if observed.step > case.start else "",
         "fresh": ", which are still 0 and 1: nothing is normalised" if idle else "",
         "onset": "start" if observed.step == case.start else "later",
-        "harm": case.harm(0.85, 0.4, 0.1, 0.6) if idle else case.harm(0.4, 0.2, 0.1),
+        "harm": harm if left is None else max(harm, LEFT),
     }
+
+
+LEFT = 0.6
+
+
+def _left_resting(case: Case) -> tuple[Pass, Mapping[str, int]] | None:
+    """Since which pass layers are in eval mode that were in training mode before, for more than half of the run.
+
+    A phase that begins with an optimizer of its own has chosen its modes.
+    """
+    noted = [(p, c.resting) for p, c in case.noted]
+    first = next((n for n, (_, resting) in enumerate(noted) if resting), 0)
+    if not first or len(noted) - first < FEWEST_RESTING or not all(resting for _, resting in noted[first:]):
+        return None
+    before, observed = noted[first - 1][0].step, noted[first][0]
+    new = any(before < int(rate.steps[0]) <= observed.step for rate in case.run.rates)
+    return None if new or 2 * observed.step > case.outcome.steps else noted[first]
+
+
+FEWEST_RESTING = 3
+"""Passes seen so, to say that it stayed so."""
 
 
 @diagnosis(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,14 @@ TOO_LARGE = 0.1
 STANDING = 0.1
 """Share of its first value by which the loss could have fallen at the very most, and share of its own size
 by which the most moved weight matrix can have moved."""
+
+SHORT = 0.25
+"""The same of what the steps brought the losses of their own batches, to first order, as they were made: a network
+that has learned has come farther on both counts (of the gallery's healthy ones that have most still to learn, the
+least by 0.4 and 0.9)."""
+
+USUAL = 1e-3
+"""Of its size that a weight moves at a step, usually: in fewer steps than take it so far, nothing is said."""
 
 FIRST_STEPS = 10
 
@@ -119,11 +127,17 @@ def oversized(case: Case) -> dict[str, float] | None:
     rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
     return {
         "ratio": peak,
-        "late_ratio": ratios[-1][1],
+        "late_ratio": _late(case, ratios),
         "rate": rate,
         "loss_jump": jumped,
         "weights_grown": _grown(case),
     }
+
+
+def _late(case: Case, ratios: Sequence[tuple[int, float]]) -> float:
+    """The ratio of the last observed step; 0 where none was observed that tells of the run's second half."""
+    step, ratio = ratios[-1]
+    return ratio if 2 * step >= case.start + case.outcome.steps else 0.0
 
 
 def _jump(losses: NDArray[np.float64]) -> float:
@@ -157,7 +171,9 @@ def learning_rate_too_low(case: Case) -> Found:
     ## What it means
     A step changes the loss by at most the norm of the update times the norm of the gradient. This bound is
     added up over all steps and parameters, as the optimizer really made them: if even that is a small part of
-    the loss, the network cannot have learned, whatever its gradients say. Rates differ between parameter groups, and a
+    the loss, the network cannot have learned, whatever its gradients say. Less strictly, what the steps as they were
+    made brought the loss of their own batches, to first order, is added up: where that is a small part of the loss, and
+    no weight has moved by much of its size, more was not asked for. Rates differ between parameter groups, and a
     head whose group has a hundredth of the others' rate or less, or none, may stay what it was made while all that it
     reads moves: its own steps are added up in the same way.
 
@@ -169,10 +185,11 @@ def learning_rate_too_low(case: Case) -> Found:
     ## What to do
     Raise the rate; look for the range where the loss falls fastest.
     """
-    outcome = case.outcome
-    yield from _standing_head(case)
+    outcome, head = case.outcome, [*_standing_head(case)]
+    yield from head
     if (
-        (case.learned and not case.learned_little)
+        head
+        or (case.learned and not case.learned_little)
         or outcome.kind == "non-finite"
         or outcome.steps < 20
         or not outcome.first > 0
@@ -184,15 +201,20 @@ def learning_rate_too_low(case: Case) -> Found:
         return
     decayed = rates[-1] < rates[0] / 100 and not case.learned
     whole, lately = case.promised(0.0) / outcome.first, case.promised(1 / 3) / outcome.first
-    still = max(whole, case.moved(0.0)) < STANDING
+    moved, brought = case.moved(0.0), case.brought() / outcome.first
+    short = max(moved, brought) < SHORT < USUAL * outcome.steps
+    still = short or max(whole, moved) < STANDING
     if not (still or (decayed and lately < STANDING / 4)):
         return
     decayed = decayed and not still
     share = lately if decayed else whole
     since = f"the last two thirds of {outcome.steps} steps" if decayed else f"all {outcome.steps} steps"
+    bound = f"had every one of {since} gone straight downhill, the loss could have fallen by no more than {share:.2%}"
     yield {
-        "story": f"had every one of {since} gone straight downhill, the loss could have fallen by no more than "
-        f"{share:.2%}",
+        "story": f"{since}, as they were made, brought the losses of their own batches down by {brought:.1%} of the "
+        f"first one, to first order, and no weight matrix can have moved by more than {moved:.0%} of its size"
+        if short and share >= STANDING
+        else bound,
         "share": share,
         "moved": case.moved(1 / 3 if decayed else 0.0),
         "rate": rates[0],

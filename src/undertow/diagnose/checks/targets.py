@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from undertow.diagnose.case import LITTLE, Case
+from undertow.diagnose.chance import SQUARES
 from undertow.diagnose.checks.head import VIEWS, below, names_in
 from undertow.diagnose.checks.rates import JUMPED, oversized
 from undertow.diagnose.table import Found, diagnosis
@@ -25,12 +26,12 @@ RANGES = {
 }
 """What a last activation is called, what it can say, and how far targets lie beyond that."""
 
+SCALES = ("Add", "Div", "Mul", "Neg", "Rsub", "Sigmoid", "Sub", "Tanh")
+
 OUT_OF_REACH = 0.3
 """Share of the targets' variance that no output can reach."""
 
 LARGE = 10.0
-
-MAJORITY = 0.9
 
 BINARY = ("BinaryCrossEntropyBackward0", "BinaryCrossEntropyWithLogitsBackward0")
 """Losses of a probability each."""
@@ -101,8 +102,10 @@ def bounded_output(case: Case) -> Found:
 
 def _is_most_of_it(case: Case, target: Target, past: str) -> bool:
     """Whether most of the loss at the end is what no output can reach, of a loss that is a mean squared distance."""
-    floor = np.mean([getattr(t, past) for _, t in _compared(case)])
-    return target.whole and case.outcome.chance > 0 and bool(floor > MOST * case.outcome.last)
+    compared = _compared(case)
+    floor = np.mean([getattr(t, past) for _, t in compared])
+    squared = all(names_in(p)[t.operation].startswith(SQUARES) for p, t in compared)
+    return target.times == 1 and squared and bool(floor > MOST * case.outcome.last)
 
 
 MOST = 0.5
@@ -111,9 +114,9 @@ MOST = 0.5
 
 def _range(name: str, target: Target) -> tuple[str, str, str] | None:
     """What a last activation is called, what it can say, and how far targets lie beyond that; `None` of any other."""
-    if name in RANGES or math.isnan(target.least):
+    if math.isnan(target.least):
         return RANGES.get(name)
-    squash = f"a {name.split('Backward')[0].lower()}"
+    squash = "a scaled activation" if name.startswith(SCALES) else f"a {name.split('Backward')[0].lower()}"
     return squash, f"between {target.least:.3g} and {target.most:.3g}", "past_ends"
 
 
@@ -152,47 +155,6 @@ def targets_out_of_range(case: Case) -> Found:
                 "harm": 0.93,
             }
             return
-
-
-@diagnosis(
-    "UT505",
-    "unbalanced-classes",
-    message="{share:.1%} of the targets seen are of one class: always answering that is right as often",
-    advice="Judge by balanced accuracy, weight the loss by the classes, or draw the rare ones more often.",
-    source="He & Garcia 2009, Learning from Imbalanced Data",
-)
-def unbalanced_classes(case: Case) -> Found:
-    """One class so frequent that the others hardly count.
-
-    ## What it means
-    The gradient of a mean over examples is that of the frequent class. A network can stand for long where it answers
-    that one, at a loss that looks low.
-
-    ## When it is harmless
-    Where the loss falls below that of answering without looking: then it is a remark.
-
-    ## What to do
-    Weights in the loss, a sampler that draws rare classes more often, and a measure that does not reward guessing.
-    """
-    share, count = _majority(case)
-    if share < MAJORITY or share >= 1 or count < 50:
-        return
-    stands = case.outcome.kind == "stalled" and case.outcome.last < 1.2 * case.outcome.chance
-    yield {"share": share, "count": count, "onset": "start", "harm": 0.65 if stands else 0.15}
-
-
-def _majority(case: Case) -> tuple[float, int]:
-    targets = _targets(case)
-    counted = [t.counts for _, t in targets if t.counts]
-    if counted and len({len(counts) for counts in counted}) == 1:
-        counts = np.sum(counted, axis=0)
-        return float(counts.max() / max(1, counts.sum())), int(counts.sum())
-    binary = [(t.mean, math.prod(t.shape)) for p, t in targets if names_in(p)[t.operation] in BINARY]
-    if not binary or any(not 0 <= mean <= 1 for mean, _ in binary):
-        return 0.0, 0
-    count = sum(size for _, size in binary)
-    positive = sum(mean * size for mean, size in binary) / max(1, count)
-    return max(positive, 1 - positive), count
 
 
 @diagnosis(
