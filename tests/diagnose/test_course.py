@@ -12,7 +12,7 @@ from torch import nn
 
 import undertow
 from tests.strategies import seeds
-from undertow.diagnose.course import spikes, standing
+from undertow.diagnose.course import PARTS, idle, spikes, standing
 from undertow.store.kept import keep
 
 
@@ -67,6 +67,21 @@ def test_a_loss_that_still_falls_is_never_said_to_stand(seed, noise, pace):
 @given(seeds)
 def test_a_loss_too_noisy_to_tell_is_never_said_to_stand(seed):
     assert standing(course(400, seed, noise=8.0)) is None
+
+
+@given(seeds, st.floats(0.0, 0.2), st.integers(200, 700))
+def test_a_plateau_at_the_start_ends_within_what_is_told(seed, noise, length):
+    after = course(1000 - length, seed, noise, pace=(1000 - length) / 5)
+    losses = np.concatenate([2.5 + noise * np.random.default_rng(seed + 1).standard_normal(length), after])
+    told = idle(losses)
+    assert told is not None or noise > 0.05
+    assert told is None or told[0] - 2 <= PARTS * length / 1000 <= told[1]
+
+
+@given(seeds, st.floats(0.0, 0.2), st.floats(0.1, 3.0))
+def test_a_loss_that_falls_from_its_start_has_no_plateau_there(seed, noise, pace):
+    told = idle(course(1000, seed, noise, 1000 * pace))
+    assert told is None or told[0] < 4
 
 
 def data(count=512):

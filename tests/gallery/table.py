@@ -32,6 +32,7 @@ TOPICS = (
     "remarked_course",
     "remarked_state",
     "remarked_steps",
+    "remarked_budget",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

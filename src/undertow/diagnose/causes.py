@@ -17,11 +17,11 @@ STAGES: Mapping[str, frozenset[str]] = {
         "UT103 UT303 UT304 UT305 UT306 UT307 UT401 UT402 UT403 UT404 UT405 UT409 UT503",
     ),
     "settings": _codes(
-        "UT107 UT203 UT309 UT312 UT407 UT501 UT502 UT504 UT505 UT506 UT507 UT508 UT601 UT602 UT603 UT604",
+        "UT001 UT107 UT203 UT309 UT312 UT407 UT501 UT502 UT504 UT505 UT506 UT507 UT508 UT601 UT602 UT603 UT604",
     ),
     "network": _codes("UT101 UT102 UT104 UT105 UT201 UT202 UT204 UT205 UT308"),
     "steps": _codes("UT301 UT302 UT310 UT311 UT901"),
-    "course": _codes("UT406 UT408 UT701 UT702 UT703 UT704 UT705 UT706 UT707 UT708 UT801 UT802"),
+    "course": _codes("UT002 UT406 UT408 UT701 UT702 UT703 UT704 UT705 UT706 UT707 UT708 UT801 UT802"),
 }
 """From what a person wrote to what came of it. A fault brings about others of its own stage or of later ones.
 
@@ -41,6 +41,8 @@ _SIZE = "UT102 UT201 UT202 UT301 UT701 UT702 UT801"
 EFFECTS: Mapping[str, frozenset[str]] = {
     cause: _codes(effects)
     for cause, effects in {
+        "UT001": "",
+        "UT002": "",
         "UT101": f"UT301 UT311 {_STILL} UT204 UT205 UT308 UT406",
         "UT102": "UT201 UT202 UT204 UT205 UT301 UT310 UT406 UT408 UT701 UT702 UT801",
         "UT103": f"UT101 {_STILL} UT304 UT406",

@@ -152,6 +152,24 @@ def standing(losses: Floats) -> Standing | None:
     return None
 
 
+def idle(losses: Floats) -> tuple[int, int] | None:
+    """Of so many twentieths at the start the first number is ruled out to have brought anything, the second brought it.
+
+    Anything is a twentieth of what the run gained in all; `None` where it gained nothing that shows.
+    """
+    size = len(losses) // PARTS
+    if len(losses) < FEWEST or not np.isfinite(losses).all():
+        return None
+    means = losses[: size * PARTS].reshape(PARTS, size).mean(1)
+    gained = float(means[0] - means[-1])
+    falls = [(parts, *_fall(means[:parts])) for parts in range(3, PARTS + 1)]
+    still = [parts for parts, fall, error in falls if abs(fall) + 2 * error < FURTHER * gained]
+    moved = [parts for parts, fall, error in falls if fall - 2 * error > FURTHER * gained]
+    if not still or not moved or moved[0] <= still[-1]:
+        return None
+    return still[-1], moved[0]
+
+
 def _fall(means: Floats) -> tuple[float, float]:
     """By how much the line through some means falls from the first to the last, and its standard error."""
     fitted, length = line(means), len(means) - 1

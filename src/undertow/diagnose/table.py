@@ -16,6 +16,7 @@ from undertow.errors import RegistryError, UndertowError
 __all__ = ["DIAGNOSES", "Diagnosis", "diagnosis", "explain"]
 
 FAMILIES = {
+    "UT0": "budget",
     "UT1": "signal",
     "UT2": "units",
     "UT3": "updates",
@@ -133,7 +134,7 @@ def diagnosis(
     """
 
     def enter(check: Callable[[Case], Found]) -> Diagnosis:
-        if not re.fullmatch(r"UT[1-9]\d\d", code) or not re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
+        if not re.fullmatch(r"UT\d\d\d", code) or not re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
             raise RegistryError(
                 f"{code} {name!r} is no code and name of a diagnosis\n  They look like UT101 'dead-units'."
             )
