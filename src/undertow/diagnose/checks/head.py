@@ -8,7 +8,7 @@ from undertow.diagnose.case import Case
 from undertow.engine.plan import ISOMETRIES
 from undertow.store import Pass
 
-__all__ = ["LIMITS", "VIEWS", "below", "distinct", "names_in"]
+__all__ = ["LIMITS", "VIEWS", "above", "below", "distinct", "names_in"]
 
 VIEWS = ISOMETRIES | {"ExpandBackward0", "IndexBackward0", "ToCopyBackward0"}
 """Operations that hand on what they are given, entry by entry."""
@@ -19,6 +19,14 @@ LIMITS = frozenset({"ClampBackward0", "ClampBackward1", "ClampMinBackward0", "Cl
 
 def names_in(observed: Pass) -> list[str]:
     return [op.name for op in observed.flow.topology.operations]
+
+
+def above(observed: Pass, index: int) -> Iterator[int]:
+    """The operations that an output goes through on its way to the loss."""
+    for edge in observed.flow.topology.edges:
+        if edge.receiver == index:
+            yield edge.sender
+            yield from above(observed, edge.sender)
 
 
 def below(observed: Pass, index: int, through: frozenset[str] = VIEWS) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import LIMITS, VIEWS, below, distinct, names_in
+from undertow.diagnose.checks.head import LIMITS, VIEWS, above, below, distinct, names_in
 from undertow.diagnose.checks.spelled import likelihood_of_both, squash_of
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
@@ -192,9 +192,14 @@ def _logarithm_of_scores(observed: Pass, index: int) -> bool:
     return bool(scores) and len(logs) == len(taken) and others and scores <= NOT_PROBABILITIES - {"SoftplusBackward0"}
 
 
+TOTALS = frozenset({"DivBackward0", "MeanBackward0", "MeanBackward1", "SumBackward0", "SumBackward1"})
+
+
 def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
     """A Kullback-Leibler divergence (t · log t − t · input, summed), which cannot be below 0 for log-probabilities."""
     names = names_in(observed)
+    if not {names[outer] for outer in above(observed, index)} <= TOTALS | VIEWS:
+        return None
     products = [inner for inner in below(observed, index) if names[inner] == "MulBackward0"]
     edges = [edge for edge in observed.flow.topology.edges if edge.sender in (index, *products)]
     summed = all(names[i] in LINEAR | VIEWS for i in observed.head.operations if i < index)
