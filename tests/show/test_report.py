@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.console import Console
 from tests.show import runs
 from undertow.show import explain_page, print_review, runs_table, write_report
 from undertow.show.blocks import Block, Decades, Figure, FlowMap
-from undertow.show.figures import depth, gradients
+from undertow.show.figures import activations, depth, gradients
 from undertow.show.moments import moments
 from undertow.show.report import report
 from undertow.show.still_figure import still_figure
@@ -284,6 +285,14 @@ def test_a_still_picture_has_every_peak_and_every_gap_of_its_lines():
 
 
 LINES = {"xaxis": axis("step"), "yaxis": axis("loss")}
+
+
+def test_activations_that_all_let_the_gradient_pass_are_told_and_not_drawn(tmp_path):
+    run = runs.residual(tmp_path / "run")
+    (first, *_) = moments(run, None)
+    clear = [replace(a, flat=np.zeros(a.units, bool), flat_share=0.0) for a in first.seen.activations]
+    (told,) = activations([replace(first, seen=replace(first.seen, activations=clear))])
+    assert "all let the gradient pass" in told.paragraphs[0]
 
 
 def test_why_an_account_is_not_that_of_the_evidence_is_said(tmp_path):

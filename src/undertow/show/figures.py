@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.finding import Review
-from undertow.show.blocks import Figure
+from undertow.show.blocks import Block, Figure, Text
 from undertow.show.moments import Moment, used_at
 from undertow.show.traces import (
     across,
@@ -145,7 +145,7 @@ def ratios(run: Run) -> Iterator[Figure]:
     )
 
 
-def activations(shown: Sequence[Moment]) -> Iterator[Figure]:
+def activations(shown: Sequence[Moment]) -> Iterator[Block]:
     """For each activation, how much of it has no slope."""
     moment = max((moment for moment in shown if moment.seen.activations), key=lambda m: m.seen.step, default=None)
     if moment is None:
@@ -154,6 +154,10 @@ def activations(shown: Sequence[Moment]) -> Iterator[Figure]:
     names = distinct([_activation_name(moment.seen, activation) for activation in seen])
     dead = [100 * float(np.mean(activation.flat)) if activation.units else 0.0 for activation in seen]
     flat = [100 * activation.flat_share for activation in seen]
+    if not any([*dead, *flat]):
+        told = f"At step {moment.seen.step:,}, no entry of an activation was without slope: all let the gradient pass."
+        yield Text("Activations", paragraphs=(told,))
+        return
     bars = [("units without slope on any input", dead, "@loss"), ("entries with next to no slope", flat, "@soft")]
     more = f" The {MOST_LAYERS} nearest the loss of {len(moment.seen.activations)}." if len(seen) == MOST_LAYERS else ""
     yield Figure(

@@ -79,7 +79,7 @@ def _length(seen: Slice) -> str:
 def _facts(seen: Slice, track: Track | None) -> Iterator[tuple[str, str]]:
     where, least = seen.minimum
     yield "points", " × ".join(str(len(one)) for one in seen.axes)
-    yield "least loss on the slice", f"{number(least)} at ({', '.join(f'{x:.3g}' for x in where)})"
+    yield "least loss on the slice", f"{number(least)} at ({', '.join(map(number, where))})"
     yield "greatest", number(float(np.nanmax(seen.losses)))
     if seen.interpolation is None:
         yield "evaluated", f"every point, {seen.way}"
@@ -176,7 +176,7 @@ def _surface(seen: Slice) -> Iterator[Figure]:
         "z": _grid(heights.T),
         "customdata": _grid(seen.losses.T),
         "hovertemplate": "(%{x:.3g}, %{y:.3g})<br>loss %{customdata:.4g}<extra></extra>",
-        "contours": {"z": {"show": True, "width": 1, "color": "rgba(255,255,255,0.4)", "project": {"z": True}}},
+        "contours": {"z": {"show": True, "width": 1, "usecolormap": True, "project": {"z": True}}},
         **_colours(heights, logarithmic),
     }
     titles = f"{seen.names[0]} (1st)", f"{seen.names[1]} (2nd)", "log₁₀ loss" if logarithmic else "loss"

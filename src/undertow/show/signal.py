@@ -61,8 +61,12 @@ def _batch(run: Run, parts: Sequence[Signal]) -> str:
         return ""
     if math.isinf(low):
         return f"{when} there was no signal to be seen: no batch of any size is large enough."
-    least, most = (number(times * rows[-1], 2) for times in (low, high))
-    span = f"of {least} examples or more" if math.isinf(high) else f"of {least} to {most} examples"
+    least, most = (number(max(times * rows[-1], 1.0), 2) for times in (low, high))
+    span = (
+        f"of {least} example{'' if least == '1' else 's'} or more"
+        if math.isinf(high)
+        else f"of {least} to {most} examples"
+    )
     return (
         f"{when}, a batch {span} holds as much signal as noise: up to there doubling it saves a quarter of the "
         f"steps or more (McCandlish et al. 2018). Batches had {rows[-1]:,}."

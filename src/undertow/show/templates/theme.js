@@ -54,13 +54,20 @@ const Undertow = {};
       title: { ...(given || {}).title, font: { color: ink, size: 13 }, standoff: 10 } };
   }
 
+  /* On a narrow page a scene is looked at from farther off, so that its corners are not cut. */
+  function stoodBack(scene, narrow) {
+    if (!scene || !narrow) return {};
+    const eye = Object.fromEntries(Object.entries(scene.camera.eye).map(([key, at]) => [key, 1.7 * at]));
+    return { scene: { ...scene, camera: { ...scene.camera, eye } } };
+  }
+
   function themed(layout, narrow) {
     const ink = Undertow.colour("ink");
     return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
       margin: { l: 8, r: 12, t: layout.showlegend ? 36 : 12, b: 8 }, font: { family: getComputedStyle(document.body).fontFamily, color: ink, size: 13 },
       legend: { orientation: "h", x: 0, y: 1, xanchor: "left", yanchor: "bottom", font: { size: narrow ? 12 : 13 } },
       hoverlabel: { bgcolor: Undertow.colour("card"), bordercolor: Undertow.colour("rule"), font: { color: ink, size: 13 } },
-      ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis) };
+      ...layout, ...stoodBack(layout.scene, narrow), xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis) };
   }
 
   /* Where lines are coloured by depth, a bar says so. */
