@@ -186,6 +186,12 @@ def test_trials_that_could_not_tell_are_refused(falling):
         judged(falling, steps=4)
 
 
+def test_a_training_that_diverges_does_not_stand(falling):
+    fast = sgd(1e20)(falling.model.parameters())
+    with pytest.raises(StandstillError, match=r"it diverges, it does not stand"):
+        undertow.standstill(falling.model, falling.loss_fn, falling.batches, fast, steps=20)
+
+
 def test_an_optimizer_of_another_model_is_refused(falling):
     with pytest.raises(StandstillError, match="holds no parameter of this model"):
         undertow.standstill(falling.model, falling.loss_fn, falling.batches, sgd(0.1)(nn.Linear(2, 2).parameters()))

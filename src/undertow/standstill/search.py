@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -72,7 +73,7 @@ def standstill(
 
     Raises:
         PreflightError: The batches are of another kind, or what comes out is no loss.
-        StandstillError: There are too few steps, or the optimizer holds nothing of the model.
+        StandstillError: There are too few steps, the optimizer holds nothing of the model, or the loss diverges.
     """
     if steps < LEAST:
         raise StandstillError(f"in {steps} steps a fall cannot be told from chance\n  Take {LEAST} or more.")
@@ -102,6 +103,11 @@ class _Search:
     unfelt: list[str] = field(default_factory=list)
 
     def answer(self) -> Standstill:
+        if not all(map(math.isfinite, self.going.ends)):
+            raise StandstillError(
+                f"within {self.plan.steps} steps the loss is no number: it diverges, it does not stand\n"
+                "  Lower the learning rate, and see that the model is in the mode it is trained in (model.train())."
+            )
         if self.going.falls(self.plan.worth):
             return self._found("falling")
         for look in (
