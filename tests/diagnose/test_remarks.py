@@ -7,6 +7,7 @@ import torch
 
 import undertow
 from tests.gallery.judge import observed
+from tests.gallery.remarked_layers import two_branches
 from tests.gallery.remarked_steps import full_batches
 from tests.gallery.table import load
 from undertow.diagnose.table import DIAGNOSES
@@ -51,3 +52,9 @@ def test_an_oscillation_that_is_not_most_of_the_gradient_is_not_seen(tmp_path):
     with undertow.observe(store=tmp_path / "run", every=3):
         full_batches(rate=1.2, steps=150)
     assert "UT706" not in {remark.code for remark in undertow.review(undertow.Run(tmp_path / "run")).remarks}
+
+
+def test_a_layer_that_moves_thirty_times_less_is_not_told(tmp_path):
+    with undertow.observe(store=tmp_path / "run", every=3):
+        two_branches(factor=1 / 30, steps=100)
+    assert "UT902" not in {remark.code for remark in undertow.review(undertow.Run(tmp_path / "run")).remarks}

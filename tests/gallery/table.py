@@ -33,6 +33,7 @@ TOPICS = (
     "remarked_state",
     "remarked_steps",
     "remarked_budget",
+    "remarked_layers",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

@@ -112,7 +112,7 @@ def test_what_tells_two_apart_is_said_of_known_codes_in_order():
 def test_what_has_no_diagnosis_is_said_to_have_none():
     of = {family: {code for code, found in DIAGNOSES.items() if found.family == family} for family in FAMILIES.values()}
     assert of["dynamics"] == {"UT701", "UT702", "UT703", "UT704", "UT705", "UT706", "UT707", "UT708"}
-    assert of["transfer"] == {"UT901"}
+    assert of["transfer"] == {"UT901", "UT902"}
 
 
 def test_what_was_published_of_the_gallery_is_of_the_gallery_as_it_is():
