@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import prod
 
 from undertow.engine.graph import Graph
@@ -27,7 +28,7 @@ VIEWS = frozenset(
 
 
 def letting_go(graph: Graph) -> list[bool]:
-    """For each operation, whether it lets go: where a tensor is large, or else as far as gradients will take its place.
+    """For each operation, whether it lets go: where a tensor is large, or else as far as gradients take its place.
 
     Graphs of one signature share the answer.
     """
@@ -43,10 +44,12 @@ def _made_out(graph: Graph) -> list[bool]:
     weights = [_is_weight(graph, index) for index in range(len(graph))]
     let_go = [_largest(graph, index, weights) >= LARGE for index in range(len(graph))]
     sizes, holders = _memory(graph, weights)
-    owed = sum(_taken(graph, index, weights) for index in range(len(graph))) - sum(sizes.values()) * SPARE
-    given = 0
+    taken_by = [*accumulate(_taken(graph, index, weights) for index in range(len(graph)))]
+    given, left = sum(sizes.values()) * SPARE, sum(sizes.values())
     for index, size in sizes.items():
-        if owed > given:
+        left -= size
+        # As late as can be: what is let go of long before its place is taken goes back to the system, and costs more.
+        if taken_by[index] > given or taken_by[-1] > given + left:
             for holder in holders[index]:
                 let_go[holder] = True
         if all(let_go[holder] for holder in holders[index]):
