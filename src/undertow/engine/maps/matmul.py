@@ -27,7 +27,7 @@ def times(a: Tensor, b: Tensor) -> Tensor:
     Intel's. It convolves by oneDNN, which does not, and which multiplies too: as exactly, but in another order of sums.
     """
     # What most products of small networks are turned away by comes first.
-    if a.numel() * b.size(-1) < LARGE or not _is_large(a, b) or not (_is_plain(a) and _is_plain(b)) or _is_watched():
+    if a.numel() * b.shape[-1] < LARGE or not _is_large(a, b) or not (_is_plain(a) and _is_plain(b)) or _is_watched():
         return a @ b
     if a.ndim == 2:
         return _by_onednn(a, b)
