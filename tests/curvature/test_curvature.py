@@ -224,6 +224,32 @@ def test_operators_whose_spectrum_repeats_show_both_ends(values):
     assert [pair.value for pair in found.pairs] == pytest.approx([max(values), min(values)], abs=1e-9)
 
 
+SPECTRA = {
+    "at random": lambda n: torch.randn(n, dtype=torch.float64),
+    "falling": lambda n: torch.logspace(2, -6, n, dtype=torch.float64),
+    "five alike": lambda n: torch.cat([torch.full((5,), 10.0), 0.1 * torch.randn(n - 5)]).double(),
+    "three close": lambda n: torch.cat([torch.tensor([100.0, 99.9, 99.8]), torch.rand(n - 3)]).double(),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_an_eigenvalue_lies_within_its_error_in_any_precision_at_any_tolerance(spectrum, dtype):
+    for seed in range(6):
+        torch.manual_seed(seed)
+        values = SPECTRA[spectrum](60 + 20 * seed)
+        turned = torch.linalg.qr(torch.randn(len(values), len(values), dtype=torch.float64)).Q
+        matrix = (turned @ torch.diag(values) @ turned.T).to(dtype)
+        matrix = (matrix + matrix.T) / 2
+        dense, operator = torch.linalg.eigvalsh(matrix.double()), quadratic(matrix)
+        for tolerance in (0.1, 1e-3, 1e-4):
+            for pair in eigen(operator, 3, "both", tolerance=tolerance, start=Start(seed)).pairs:
+                assert float((dense - pair.value).abs().min()) <= pair.error
+                vector = pair.vector.double()
+                left = float((matrix.double() @ vector - pair.value * vector).norm())
+                assert left <= pair.error + 10 * torch.finfo(dtype).eps * float(dense.abs().max())  # the product rounds
+
+
 def test_a_space_that_becomes_too_large_is_left_to_restarts():
     values = torch.linspace(1, 2, 300, dtype=torch.float64)
     found = eigen(quadratic(torch.diag(values)), 1, tolerance=1e-6)

@@ -62,7 +62,7 @@ class Eigenpair:
 
     Attributes:
         value: In units of the loss over the square of the parameters.
-        error: The norm of (H - value) v: an eigenvalue lies within so much of `value`.
+        error: The norm of (H - value) v, and what rounding adds: an eigenvalue lies within so much of `value`.
         vector: Of norm 1, arranged as the operator's source is.
     """
 
@@ -165,7 +165,7 @@ def _begun(operator: Operator, start: Start) -> Tensor:
 
 def _made(operator: Operator, ritz: Ritz, place: int) -> Eigenpair:
     point = operator.source.point(operator.source.unflat(ritz.vector(place)))
-    return Eigenpair(float(ritz.values[place]), float(ritz.errors[place]), point)
+    return Eigenpair(float(ritz.values[place]), ritz.bound(place), point)
 
 
 class _Counted:

@@ -17,8 +17,15 @@ CLOSED = 100
 ELSEWHERE = 0x5EED
 """Seed of vectors that go on from a closed space: none that a start would be drawn with, or they would be in it."""
 
-RIGHT = 10
-"""Roots of a unit of rounding, of the spectrum's width: before a Ritz vector errs by less, orthogonality lasts."""
+RIGHT = 100
+"""Roots of a unit of rounding, of the spectrum's width: before a Ritz vector errs by less, orthogonality lasts.
+
+On 100 matrices of each kind of spectrum the norms told were then right to 12 units of rounding, of that width; with 10
+of these roots to 160, and to 3 where all vectors are made orthogonal to all.
+"""
+
+ROUNDED = 100
+"""Units of rounding, of the spectrum's width, that an eigenvalue may be off by beside the norm told."""
 
 LEFT = 0.7
 """A vector that keeps less of its length when it is made orthogonal to others is not yet, by rounding: once more."""
@@ -44,6 +51,11 @@ class Ritz:
     def spread(self) -> float:
         """How wide the spectrum is, zero included."""
         return max(float(self.values[-1]), 0.0) - min(float(self.values[0]), 0.0)
+
+    def bound(self, place: int) -> float:
+        """Within so much of a value lies an eigenvalue of the operator, as far as its products are right."""
+        eps = torch.finfo(self.basis[0].dtype).eps
+        return float(self.errors[place]) + ROUNDED * eps * self.spread
 
     def vector(self, place: int) -> Tensor:
         """An eigenvector, of norm 1."""
