@@ -34,6 +34,7 @@ TOPICS = (
     "remarked_steps",
     "remarked_budget",
     "remarked_layers",
+    "remarked_cancelling",
     "healthy_mlp",
     "healthy_cnn",
     "healthy_sequence",

@@ -33,6 +33,7 @@ LABELS = {
     "last_rate": "learning rate at the end",
     "late_ratio": "update ratio at the end",
     "least": "least loss",
+    "left": "share of the gradient that is left",
     "loss": "loss function",
     "loss_grew": "growth of the loss before",
     "loss_jump": "growth of the loss in the first steps",
