@@ -1,6 +1,8 @@
 """One of each result that shows itself, small."""
 
 import copy
+import math
+from collections import Counter
 
 import numpy as np
 import torch
@@ -9,8 +11,10 @@ from torch.nn.functional import cross_entropy
 
 import undertow
 from tests.show import runs
+from undertow.curvature import Edge
+from undertow.curvature.trace import Trace
 from undertow.landscape import Evaluation, Grid
-from undertow.noise import NoiseOfRun, tradeoff
+from undertow.noise import Estimate, NoiseOfRun, Tradeoff, tradeoff
 
 
 def model(seed=0):
@@ -76,6 +80,33 @@ def sweeps():
         "precision": undertow.precision(loss, torch.float16, model=one),
         "sample-norms": undertow.per_sample_norms(cross_entropy(one(inputs), targets, reduction="none"), one),
         "flow": undertow.backward(loss, model=one),
+    }
+
+
+def none():
+    """A network whose first layer gets no gradient."""
+    one = nn.Sequential(nn.Linear(6, 4, bias=False), nn.Linear(4, 3, bias=False))
+    for parameter in one.parameters():
+        nn.init.zeros_(parameter)
+    return one
+
+
+def at_the_edge():
+    """By the name of each: a result with nothing in it, or with numbers that are none."""
+    one, (inputs, targets) = none(), batch()
+    losses = cross_entropy(one(inputs), targets, reduction="none")
+    unknown = Estimate(1.0, math.inf, 1)
+    return {
+        "no gradient": undertow.backward(losses.mean(), model=one, retain_graph=True),
+        "an infinite gradient": undertow.backward(losses.mean() * math.inf, model=one, retain_graph=True),
+        "no noise": undertow.gradient_noise(losses * 0, one),
+        "norms that are no numbers": undertow.SampleNorms({"w": torch.full((5,), math.nan)}, Counter()),
+        "precision of nothing": undertow.precision(losses.mean(), torch.float16, model=one),
+        "a loss that is no number": undertow.preflight(one, lambda *pair: cross_entropy(*pair) * math.nan, batch()),
+        "a rate of zero": Edge(3.0, 0.1, math.inf),
+        "curved down": Edge(-3.0, 0.1, 2.0),
+        "a trace of one probe": Trace(unknown, {"a": unknown, "b": Estimate(0.0, 0.0)}, 9, "by probes"),
+        "no trade-off": Tradeoff(Estimate(-5.0, 3.0, 3), Estimate(100.0, 50.0, 3), 0.0),
     }
 
 

@@ -2,6 +2,7 @@
 
 import html
 import importlib
+import json
 import pkgutil
 import re
 import shutil
@@ -10,7 +11,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 import undertow
-from tests.show.results import results
+from tests.show.results import at_the_edge, results
 from tests.show.test_page import browser, pytestmark, shown  # noqa: F401
 from undertow.errors import ShowError
 from undertow.show import blocks
@@ -72,6 +73,16 @@ def test_the_file_and_the_frame_hold_the_same_headings(made, name, tmp_path):
 def test_a_framed_result_takes_two_megabytes(made):
     assert len(made["path"]._repr_html_()) < 2.2e6
     assert len(made["review"]._repr_html_()) < 1e5
+
+
+def test_results_with_nothing_in_them_are_shown_all_the_same(tmp_path):
+    for name, result in at_the_edge().items():
+        page = result.save(tmp_path / "page.html").read_text()
+        json.dumps(plain_blocks(blocks_of(result)), allow_nan=False)
+        assert "<h2>" in page, name
+        assert "not a number examples" not in page, name
+        assert "infinite examples" not in page, name
+        assert all(picture.data for picture in result.figures()), name
 
 
 def test_what_nobody_can_draw_says_so(made):

@@ -64,6 +64,7 @@ def edge_blocks(seen: Edge) -> list[Block]:
         "annotations": [beside(seen.limit, "stable up to here")] if known else [],
     }
     told = f"The sharpness is {number(100 * seen.ratio)} % of the limit." if known else "The learning rate is 0."
+    told = told if seen.sharpness > 0 else "There is no direction along which the loss curves up."
     return [
         Text(f"The edge of stability: {seen.verdict}", paragraphs=(told,)),
         Figure("Sharpness and limit", note, [dots(["sharpness"], [seen.sharpness], ends)], layout, 150),

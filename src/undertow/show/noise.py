@@ -77,10 +77,12 @@ def batch_blocks(seen: NoiseOfBatch) -> list[Block]:
 def tradeoff_blocks(seen: Tradeoff) -> list[Block]:
     """Steps and examples to the target by batch."""
     low, high = seen.interval()
-    told = (
-        f"The critical batch is {number(seen.critical)} examples, between {number(low)} and {_end(high)} (95 %): it "
-        "takes twice the least steps and twice the least examples."
-    )
+    told = "The runs do not tell the critical batch: no batch was large enough to be too large."
+    if math.isfinite(seen.critical):
+        told = (
+            f"The critical batch is {number(seen.critical)} examples, between {number(low)} and {_end(high)} (95 %): "
+            "it takes twice the least steps and twice the least examples."
+        )
     rows = (("least steps", _estimated(seen.least_steps)), ("least examples", _estimated(seen.least_examples)))
     return [
         Text("Steps against examples", paragraphs=(told,)),
@@ -91,6 +93,8 @@ def tradeoff_blocks(seen: Tradeoff) -> list[Block]:
 
 def _scale(seen: GradientNoise) -> str:
     value, (low, high) = seen.scale.value, seen.interval
+    if not math.isfinite(low):
+        return "there is nothing to be told of noise: there is no gradient, or no noise in it."
     if not math.isfinite(high):
         return f"the noise scale is at least {number(low)} examples (95 %); how large, the signal is too faint to tell."
     return f"the noise scale is {number(value)} examples, between {number(low)} and {number(high)} (95 %)."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.engine.flow import Flow
 from undertow.engine.paths import Path
@@ -21,6 +22,8 @@ from undertow.show.words import TERMS, decades, number, short_operation
 from undertow.store.records import LossHead, Pass
 
 __all__ = ["flow_blocks", "path_blocks", "precision_blocks", "sample_blocks"]
+
+Floats = NDArray[np.float64]
 
 
 def flow_blocks(seen: Flow) -> list[Block]:
@@ -82,7 +85,8 @@ def _word(operation: str) -> str:
 
 def precision_blocks(seen: Precision) -> list[Block]:
     """How far each gradient is off in the narrow dtype."""
-    head, *_ = str(seen).splitlines()
+    kind = str(seen.dtype).removeprefix("torch.")
+    head = f"Gradients survive in {kind}" if seen.works else f"No loss scale lets gradients survive in {kind}"
     names = [*seen.gradients]
     errors = np.array([gradient.error for gradient in seen.gradients.values()])
     sizes = positive(np.where(np.isfinite(errors), errors, np.nan))
@@ -90,7 +94,7 @@ def precision_blocks(seen: Precision) -> list[Block]:
         (name, number(g.error, 2), f"{100 * g.lost:.1f} %", f"{100 * g.overflowed:.1f} %")
         for name, g in seen.gradients.items()
     )
-    found: list[Block] = [Text(head[:1].upper() + head[1:], paragraphs=(_judged(seen),))]
+    found: list[Block] = [Text(head, paragraphs=(_judged(seen),))]
     if np.isfinite(sizes).any():
         dots = {"mode": "markers", "marker": {"size": 8, "color": "@gain"}}
         limit = {"line": {"color": "@muted", "width": 1.2, "dash": "dash"}}
@@ -111,14 +115,20 @@ def precision_blocks(seen: Precision) -> list[Block]:
 
 def _judged(seen: Precision) -> str:
     noise = f" Not judged, being rounding noise already: {', '.join(sorted(seen.noise))}." if seen.noise else ""
-    return f"A gradient may be off by {100 * seen.tolerance:.0f} % of its norm.{noise}"
+    scale = f"With loss scale {number(seen.tried)}, the smallest that works. " if seen.works else ""
+    return f"{scale}A gradient may be off by {100 * seen.tolerance:.0f} % of its norm.{noise}"
 
 
 def sample_blocks(seen: SampleNorms) -> list[Block]:
     """How the norms of the examples' gradients are spread, and whose is the largest."""
     norms = seen.norms().double().cpu().numpy()
-    known = norms[np.isfinite(norms)]
-    counts, edges = np.histogram(known, bins=max(math.ceil(2 * len(known) ** (1 / 3)), 1))
+    known = np.flatnonzero(np.isfinite(norms))
+    facts = Facts("The norms in numbers", "Examples are counted from 0.", tuple(_spread(norms, known)))
+    return [*_spread_out(norms[known]), facts] if known.size else [facts]
+
+
+def _spread_out(norms: Floats) -> Iterator[Figure]:
+    counts, edges = np.histogram(norms, bins=math.ceil(2 * len(norms) ** (1 / 3)))
     bars = {
         "type": "bar",
         "x": ((edges[1:] + edges[:-1]) / 2).tolist(),
@@ -127,17 +137,16 @@ def sample_blocks(seen: SampleNorms) -> list[Block]:
         "marker": {"color": "@gain"},
     }
     layout = {"xaxis": axis("norm of an example's gradient"), "yaxis": axis("examples"), "showlegend": False}
-    return [
-        Figure("Gradients of single examples", "How many examples have a gradient of which size.", [bars], layout),
-        Facts("The norms in numbers", "Examples are counted from 0.", _spread(norms)),
-    ]
+    note = "How many examples have a gradient of which size."
+    yield Figure("Gradients of single examples", note, [bars], layout)
 
 
-def _spread(norms: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[tuple[str, str], ...]:
-    least, most = int(norms.argmin()), int(norms.argmax())
-    return (
-        ("examples", f"{len(norms):,}"),
-        ("median", number(float(np.median(norms)))),
-        ("largest", f"{number(float(norms[most]))}, of example {most:,}"),
-        ("smallest", f"{number(float(norms[least]))}, of example {least:,}"),
-    )
+def _spread(norms: Floats, known: NDArray[np.intp]) -> Iterator[tuple[str, str]]:
+    yield "examples", f"{len(norms):,}"
+    if known.size:
+        least, most = (int(known[place]) for place in (norms[known].argmin(), norms[known].argmax()))
+        yield "median", number(float(np.median(norms[known])))
+        yield "largest", f"{number(float(norms[most]))}, of example {most:,}"
+        yield "smallest", f"{number(float(norms[least]))}, of example {least:,}"
+    if len(known) < len(norms):
+        yield "not finite", f"{len(norms) - len(known):,}"
