@@ -1,8 +1,9 @@
 """Slices of the loss beside the loss-landscapes package: `python -m benchmarks.landscape`.
 
-One thread, float32. The package walks a plane in place, one point after the other; in every round it and we evaluate
-the same number of points in the same plane with the same data, in turn, on a copy of the same model. Medians of each
-and of the ratios within a round; values are compared at the points that both have.
+One thread, float32, seconds of the processor. The package walks a plane in place, one point after the other; in every
+round it and we evaluate the same number of points in the same plane with the same data, in turn, on a copy of the same
+model. Medians of each and of the ratios within a round; values are compared at the points that both have. A word after
+the command: only the cases with it in their name.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import copy
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import loss_landscapes
 import numpy as np
@@ -27,16 +28,20 @@ from benchmarks.models import gpt
 from undertow.landscape import Evaluation, Grid, random
 from undertow.landscape.normalise import normalised
 
+TOLERANCES = (None, 1e-5, 1e-3)
+"""Every point measured; interpolated to this relative error."""
+
 
 @dataclass(frozen=True)
 class Case:
-    """A model, its data, and how many points along each axis."""
+    """A model, its data, how many points along each axis, how often, and to which tolerances."""
 
     model: nn.Module
     inputs: Tensor
     targets: Tensor
     points: int = 51
     rounds: int = 7
+    tolerances: Sequence[float | None] = TOLERANCES
 
 
 def digits(count: int) -> tuple[Tensor, Tensor]:
@@ -71,6 +76,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "CNN of 2 convolutions, ReLU, max-pooling, 256 digits": lambda: digits_cnn(256),
     "CNN of 2 convolutions, GELU, mean-pooling, 256 digits": lambda: digits_cnn(256, nn.GELU, nn.AvgPool2d),
     "GPT 4 layers, width 128, 128 tokens, batch 16": small_gpt,
+    "the same GPT, all points": lambda: replace(small_gpt(), points=51, tolerances=(1e-5, 1e-3)),
 }
 
 
@@ -89,10 +95,6 @@ def peer(case: Case, directions: list[dict[str, Tensor]]) -> Callable[[], np.nda
                 parameter += direction[name]
     metric = Loss(F.cross_entropy, case.inputs, case.targets)
     return lambda: loss_landscapes.planar_interpolation(*copy.deepcopy(models), metric, case.points)
-
-
-TOLERANCES = (None, 1e-5, 1e-3)
-"""Every point measured; interpolated to this relative error at points held out."""
 
 
 def ours(case: Case, directions: list[dict[str, Tensor]], tolerance: float | None) -> undertow.Slice:
@@ -134,10 +136,10 @@ def main() -> None:
         walk = peer(case, directions)
         theirs = walk()
         rounds = [
-            [timed(walk), *(timed(lambda c=case, d=directions, t=t: ours(c, d, t)) for t in TOLERANCES)]
+            [timed(walk), *(timed(lambda c=case, d=directions, t=t: ours(c, d, t)) for t in case.tolerances)]
             for _ in range(case.rounds)
         ]
-        for column, tolerance in enumerate(TOLERANCES, 1):
+        for column, tolerance in enumerate(case.tolerances, 1):
             walked, mine = (statistics.median(row[place] for row in rounds) for place in (0, column))
             ratio = statistics.median(row[0] / row[column] for row in rounds)
             told = apart(case, directions, theirs, tolerance)

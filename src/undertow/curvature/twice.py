@@ -45,4 +45,5 @@ def _scaled(given: Sequence[Tensor], known: dict[str, Any]) -> Tensor:
     scale = scale if known["weight"] is None else known["weight"] * scale
     shift = -mean * scale if known["bias"] is None else known["bias"] - mean * scale
     shape = (-1, *[1] * (x.ndim - 2))
-    return torch.addcmul(shift.reshape(shape), x, scale.reshape(shape))
+    # Not addcmul: its derivative multiplies by its factor of 1, in a pass of its own.
+    return x * scale.reshape(shape) + shift.reshape(shape)
