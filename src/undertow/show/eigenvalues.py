@@ -13,9 +13,6 @@ from undertow.show.words import number, sentence
 __all__ = ["edge_blocks", "eigen_blocks", "trace_blocks"]
 
 MOST_TENSORS = 40
-ROUNDING = 1e-7
-"""Of a number in float32: a smaller error is not to be had."""
-
 UNIT = "eigenvalue (loss over squared parameter)"
 
 
@@ -25,7 +22,7 @@ def eigen_blocks(seen: Eigen) -> list[Block]:
     values = [pair.value for pair in seen.pairs]
     ends = [(pair.value - pair.error, pair.value + pair.error) for pair in seen.pairs]
     note = (
-        "Within the line through each dot, and what rounding adds, an eigenvalue lies for certain. Above 0 the loss "
+        "Within the line through each dot an eigenvalue lies for certain. Above 0 the loss "
         "curves up along its vector; below 0, down."
     )
     layout = {"xaxis": axis(UNIT), "yaxis": NAMES, "showlegend": False, "shapes": [upright(0.0, "@soft")]}
@@ -41,8 +38,6 @@ def eigen_blocks(seen: Eigen) -> list[Block]:
 
 
 def _told(pair: Eigenpair) -> str:
-    if pair.error < ROUNDING * abs(pair.value):
-        return f"{number(pair.value)}, but for rounding"
     return f"{number(pair.value)} ± {number(pair.error, 1)}"
 
 
