@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy as imported_before
 
 import undertow
+from undertow.show.figures import losses
 
 X, Y = torch.randn(24, 6), torch.randint(3, (24,))
 
@@ -113,3 +114,13 @@ def test_the_losses_of_pytorch_are_its_own_again_afterwards(tmp_path):
     before = torch._C._nn.cross_entropy_loss, torch.kl_div
     watched(tmp_path, lambda net: None)
     assert (torch._C._nn.cross_entropy_loss, torch.kl_div) == before
+
+
+def test_what_was_evaluated_is_drawn_beside_the_training_loss(tmp_path):
+    watched(tmp_path, lambda net: undertow.note(1.5, name="mine"))
+    run = undertow.Run(tmp_path / "run")
+    (figure,) = losses(run, undertow.review(run))
+    training, mine = figure.data
+    assert training["line"].get("dash") is None
+    assert (mine["name"], mine["line"]["dash"], mine["x"], mine["y"]) == ("mine", "dot", [1, 2, 3], [1.5, 1.5, 1.5])
+    assert "held-out" in figure.note
