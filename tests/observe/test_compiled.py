@@ -93,7 +93,7 @@ def test_a_model_compiled_by_the_default_backend_trains_the_same_and_is_told(
     assert len(watched.entries) == len(alone.entries)
     assert all(torch.equal(a, b) for a, b in zip(watched.entries, alone.entries, strict=True))
     run = undertow.Run(tmp_path / "run")
-    assert [event.kind for event in run.events] == ["compiled"]
+    assert [event.kind for event in run.events if event.kind != "tensors"] == ["compiled"]
     assert any("compiled region is seen as one operation" in note for note in undertow.review(run).notes)
     leaves = run.passes[-1].flow.topology.leaves()
     sizes = {name: run.passes[-1].flow.cotangents[index] for name, index in leaves.items()}
@@ -115,7 +115,7 @@ def test_a_compiled_model_trains_the_same_is_compiled_as_often_and_is_told(way: 
     assert all(torch.equal(a, b) for a, b in zip(watched.entries, alone.entries, strict=True))
     run = undertow.Run(tmp_path / "run")
     assert run.meta["compiled"]
-    assert [event.kind for event in run.events] == ["compiled"]
+    assert [event.kind for event in run.events if event.kind != "tensors"] == ["compiled"]
     leaves = run.passes[-1].flow.topology.leaves()
     sizes = {name: run.passes[-1].flow.cotangents[index] for name, index in leaves.items()}
     assert sizes == pytest.approx(watched.norms[-1], rel=1e-4)
