@@ -238,3 +238,21 @@ def test_a_step_uphill_is_told_from_one_downhill(tmp_path):
     run = undertow.Run(tmp_path / "run")
     assert run.updates[0].angle == pytest.approx([math.pi] * 2, abs=1e-3)
     assert run.optimizers[0].settings["maximize"] is True
+
+
+def test_shares_that_weigh_what_is_computed_are_attention_and_codes_and_answers_are_not():
+    torch.manual_seed(0)
+    x, lift, read = torch.randn(4, 6, 8), nn.Linear(8, 8), nn.Linear(48, 3)
+    h = lift(x)
+    attended = (h @ h.transpose(1, 2)).softmax(-1) @ h
+    pooled = (lift(x).sum(-1, keepdim=True).transpose(1, 2).softmax(-1) @ h).squeeze(1)
+    weighed = (h.sum(-1, keepdim=True).expand(4, 6, 8).softmax(-1) * h).flatten(1)
+    code = h.softmax(-1)
+    straight = nn.functional.one_hot(code.argmax(-1), 8) - code.detach() + code
+    assert [len(noted(read(part.flatten(1)).sum()).attentions) for part in (attended, weighed, code, straight)] == [
+        1,
+        1,
+        0,
+        0,
+    ]
+    assert len(noted(nn.Linear(8, 3)(pooled).sum()).attentions) == 1

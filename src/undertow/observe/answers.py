@@ -29,6 +29,8 @@ def hits(loss: str, wanted: Tensor, value: Tensor | None) -> tuple[int, ...]:
         return ()
     value = value.detach()
     if loss in BINARY:
+        if wanted.dim() == 2 and wanted.shape[1] > 1:
+            return ()  # of several labels an example the likeliest are taken, however unlikely
         ones = wanted.detach() == 1
         right = ((value > BINARY[loss]) == ones) if value.shape == wanted.shape else None
         if right is None or not bool((ones | (wanted == 0)).all()):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.engine.graph import Graph
+from undertow.engine.plan import ISOMETRIES
 from undertow.engine.reading import ACCUMULATE_GRAD
 from undertow.observe.batches import Batches
 from undertow.observe.roster import Roster
@@ -139,10 +140,11 @@ LOG_TOTALS = {
 
 
 def _attentions(graph: Graph, head: LossHead) -> Iterator[Attention]:
+    users = _users(graph)
     for index, node in enumerate(graph.nodes):
         name = type(node).__name__
         rows = None
-        if name == "SoftmaxBackward0" and index not in head.operations:
+        if name == "SoftmaxBackward0" and index not in head.operations and _weighs(graph, users, index):
             rows = _softmax_rows(node)
         elif name in LOG_TOTALS:
             rows = _fused_rows(node, LOG_TOTALS[name])
@@ -151,6 +153,39 @@ def _attentions(graph: Graph, head: LossHead) -> Iterator[Attention]:
             entropy = -torch.xlogy(shares, shares).sum(-1) / math.log(shares.shape[-1])
             settled = (shares.amax(-1) >= 0.999).to(torch.float32)
             yield Attention(index, shares.shape[-1], float(entropy.mean()), float(settled.mean()))
+
+
+PRODUCTS = frozenset({"BmmBackward0", "DotBackward0", "MmBackward0", "MulBackward0", "MvBackward0"})
+
+CARRIED = frozenset({"CloneBackward0", "ExpandBackward0", "NativeDropoutBackward0", "ToCopyBackward0"}) | ISOMETRIES
+
+
+def _users(graph: Graph) -> dict[int, list[int]]:
+    """For each operation, those that work on what it gives."""
+    users: dict[int, list[int]] = {}
+    for at, edges in enumerate(graph.edges):
+        for edge in edges:
+            if edge is not None:
+                users.setdefault(edge[0], []).append(at)
+    return users
+
+
+def _weighs(graph: Graph, users: dict[int, list[int]], index: int) -> bool:
+    """Whether shares multiply something computed: those that a layer's weights multiply are an answer, or a code."""
+    for at in users.get(index, ()):
+        name, factors = type(graph.nodes[at]).__name__, [edge[0] for edge in graph.edges[at] if edge is not None]
+        if name in PRODUCTS and len(factors) > 1:
+            return any(not _is_weight(graph, other) for other in factors if other != index)
+        if name in CARRIED | PRODUCTS and _weighs(graph, users, at):
+            return True
+    return False
+
+
+def _is_weight(graph: Graph, index: int) -> bool:
+    """Whether a factor is a leaf, as it is or by its views."""
+    while type(graph.nodes[index]).__name__ in ISOMETRIES and (inner := graph.edges[index][0]) is not None:
+        index = inner[0]
+    return not graph.edges[index]
 
 
 def _softmax_rows(node: Any) -> Tensor | None:
