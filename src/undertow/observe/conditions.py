@@ -157,7 +157,15 @@ def _attentions(graph: Graph, head: LossHead) -> Iterator[Attention]:
 
 PRODUCTS = frozenset({"BmmBackward0", "DotBackward0", "MmBackward0", "MulBackward0", "MvBackward0"})
 
-CARRIED = frozenset({"CloneBackward0", "ExpandBackward0", "NativeDropoutBackward0", "ToCopyBackward0"}) | ISOMETRIES
+CARRIED = ISOMETRIES | {
+    "CloneBackward0",
+    "ExpandBackward0",
+    "MulBackward0",
+    "DivBackward0",
+    "NativeDropoutBackward0",
+    "ToCopyBackward0",
+}
+"""What shares go through before they weigh anything, the mask of a dropout among them."""
 
 
 def _users(graph: Graph) -> dict[int, list[int]]:
@@ -174,9 +182,9 @@ def _weighs(graph: Graph, users: dict[int, list[int]], index: int) -> bool:
     """Whether shares multiply something computed: those that a layer's weights multiply are an answer, or a code."""
     for at in users.get(index, ()):
         name, factors = type(graph.nodes[at]).__name__, [edge[0] for edge in graph.edges[at] if edge is not None]
-        if name in PRODUCTS and len(factors) > 1:
-            return any(not _is_weight(graph, other) for other in factors if other != index)
-        if name in CARRIED | PRODUCTS and _weighs(graph, users, at):
+        if name in PRODUCTS and (len(factors) > 1 or name != "MulBackward0"):
+            return all(not _is_weight(graph, other) for other in factors if other != index)
+        if name in CARRIED and _weighs(graph, users, at):
             return True
     return False
 
