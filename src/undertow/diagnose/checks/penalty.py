@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from undertow.diagnose.case import Case
 from undertow.store import Pass
 
-__all__ = ["penalty_pulls"]
+__all__ = ["Penalty", "penalties"]
 
 SIZES = ("AbsBackward0", "LinalgVectorNormBackward0", "MulBackward0", "NormBackward1", "PowBackward0")
 """What is added up over the entries of a weight, to penalise their size; a product is one of the weight with itself."""
 
 
-def penalty_pulls(case: Case) -> list[float]:
-    """For each observed pass, how many times as strong the penalty's gradient is as that of the data, typically.
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """What a penalty did at an observed pass.
 
-    Both are the contributions of the weight's uses to its gradient, as they were summed; those of the data are added
-    by their norms, which is the most that they can come to.
+    Attributes:
+        pull: How many times as strong its gradient is as that of the data, for a typical weight.
+        costs: By how much it would grow, to first order, with weights e times as long.
+        fit: What is left of the loss without it, were it a sum of squares.
     """
-    return [pull for pull in (_pull(observed) for observed in case.passes) if math.isfinite(pull)]
+
+    pull: float
+    costs: float
+    fit: float
 
 
-def _pull(observed: Pass) -> float:
-    flow, ratios = observed.flow, []
+def penalties(case: Case) -> list[Penalty]:
+    """Of each observed pass whose loss has a penalty.
+
+    Gradients are the contributions of the weight's uses, as they were summed; those of the data are added by their
+    norms, which is the most that they can come to.
+    """
+    return [found for found in (_penalty(case, observed) for observed in case.passes) if found is not None]
+
+
+def _penalty(case: Case, observed: Pass) -> Penalty | None:
+    flow, norms = observed.flow, case.weight_norms(observed.step)
+    ratios, costs = [], 0.0
     for index, operation in enumerate(flow.topology.operations):
-        edges = flow.arriving[index] if operation.leaf and operation.shapes and len(operation.shapes[0]) > 1 else ()
+        edges = flow.arriving[index] if operation.leaf else ()
         penal = [edge for edge in edges if _penal(observed, flow.topology.edges[edge].sender)]
-        data = sum(flow.contributions[edge] for edge in edges if edge not in penal)
-        if penal and data > 0:
-            ratios.append(sum(flow.contributions[edge] for edge in penal) / data)
-    return float(np.median(ratios)) if ratios else math.nan
+        data, size = (sum(flow.contributions[e] for e in edges if (e in penal) == of) for of in (False, True))
+        costs += size * norms.get(operation.leaf, 0.0)
+        if penal and data > 0 and len(operation.shapes[0]) > 1:
+            ratios.append(size / data)
+    return Penalty(float(np.median(ratios)), costs, observed.loss - costs / 2) if ratios else None
 
 
 def _penal(observed: Pass, index: int) -> bool:

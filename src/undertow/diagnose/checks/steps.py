@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from undertow.diagnose.case import LITTLE, Case
-from undertow.diagnose.checks.penalty import penalty_pulls
 from undertow.diagnose.checks.updates import reached
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass, Updates
@@ -109,88 +107,6 @@ def steps_lost_to_rounding(case: Case) -> Found:
         "onset": "start" if shares[0] >= 0.5 else "later",
         "harm": case.harm(0.85, 0.4, 0.2, 0.55) if narrow else case.harm(0.4, 0.2, 0.0),
     }
-
-
-@diagnosis(
-    "UT309",
-    "overpowering-weight-decay",
-    message="{what} pulls a typical weight matrix {pull:.3g} times as hard as its gradient, "
-    "and the weights shrank to {shrunk:.0%} of their size",
-    advice="{remedy}",
-    source="Krogh & Hertz 1991, A simple weight decay can improve generalization; Loshchilov & Hutter 2019, "
-    "arXiv:1711.05101",
-)
-def overpowering_weight_decay(case: Case) -> Found:
-    """Weight decay that is stronger than what the data ask for.
-
-    ## What it means
-    Each step takes a share of every weight away. Where that is more than the gradient puts back, the weights shrink
-    towards zero and the network forgets faster than it learns. Compared are the decay and the gradient, as the
-    optimizer found it; for decoupled decay, the decay and the whole step. Of a penalty that is added up in the loss
-    compared is what it and the data bring to the gradient; the loss then falls as the weights do, and says nothing.
-
-    ## When it is harmless
-    Where weights end at a balance of the two and the loss falls.
-
-    ## What to do
-    Lower it; leave biases and normalisations out of it.
-    """
-    weights = np.array(case.weights, dtype=np.int64)
-    yield from _penalised(case, _shrunk(case, weights))
-    pulls = [_pull(case, u, weights) for u in case.finite_updates]
-    pulls = [pull for pull in pulls if math.isfinite(pull)]
-    shrunk = _shrunk(case, weights)
-    limit = 0.5 if _decoupled(case) else 2.0
-    if len(pulls) < 2 or np.mean([pull > limit for pull in pulls]) < 0.5 or not shrunk <= 0.5:
-        return
-    decay = float(np.nanmax(case.finite_updates[0].decay[weights]))
-    yield {
-        "pull": float(np.median(pulls)),
-        "shrunk": shrunk,
-        "decay": decay,
-        "what": "weight decay",
-        "remedy": f"Lower weight_decay (it is {decay:g}), say to 1e-4 for SGD or 1e-2 for AdamW.",
-        "onset": "start",
-        "harm": case.harm(0.9, 0.4, 0.1, 0.6),
-    }
-
-
-def _penalised(case: Case, shrunk: float) -> Found:
-    """The same of a penalty added to the loss, from the first pass on."""
-    pulls = penalty_pulls(case)
-    if len(pulls) < 2 or pulls[0] <= 2 or np.mean([pull > 2 for pull in pulls]) < MOSTLY or not shrunk <= 0.5:
-        return
-    yield {
-        "pull": float(np.median(pulls)),
-        "shrunk": shrunk,
-        "what": "the penalty in the loss",
-        "remedy": "Multiply the penalty by less, or average it over the weights instead of adding it up.",
-        "onset": "start",
-        "harm": case.harm(0.9, 0.6, 0.6 if math.isnan(case.skill) else 0.1, 0.6),
-    }
-
-
-def _decoupled(case: Case) -> bool:
-    return any(optimizer.kind.endswith("W") or "Lion" in optimizer.kind for optimizer in case.run.optimizers)
-
-
-def _pull(case: Case, updates: Updates, weights: NDArray[np.int64]) -> float:
-    """How strong the decay is against the gradient, or against the step where it is a step of its own."""
-    decay, weight = updates.decay[weights], updates.weight[weights]
-    with np.errstate(all="ignore"):
-        against = updates.update[weights] / updates.rate[weights] if _decoupled(case) else updates.gradient[weights]
-        ratio = decay * weight / against
-    kept = ratio[np.isfinite(ratio) & (weight > 0)]
-    return float(np.median(kept)) if len(kept) else math.nan
-
-
-def _shrunk(case: Case, weights: NDArray[np.int64]) -> float:
-    if len(case.finite_updates) < 2:
-        return 1.0
-    first, last = case.finite_updates[0].weight[weights], case.finite_updates[-1].weight[weights]
-    with np.errstate(all="ignore"):
-        shares = (last / first)[first > 0]
-    return float(np.nanmedian(shares)) if np.isfinite(shares).any() else 1.0
 
 
 @diagnosis(
