@@ -40,15 +40,16 @@ def test_a_batch_norm_tells_its_mode_and_over_how_many_numbers_it_averages(train
     [
         (nn.InstanceNorm2d(4), (2, 1), [("instance", 2)]),
         (nn.InstanceNorm2d(4), (3, 1), []),
+        (nn.GroupNorm(4, 4), (1, 1), [("group", 1)]),
         (nn.GroupNorm(2, 4), (1, 1), [("group", 2)]),
         (nn.GroupNorm(1, 4), (1, 1), []),
         (nn.LayerNorm(2), (1, 2), [("layer", 2)]),
-        (nn.LayerNorm(1), (2, 1), []),
+        (nn.LayerNorm(1), (2, 1), [("layer", 1)]),
         (nn.LayerNorm(3), (1, 3), []),
         (nn.BatchNorm2d(4), (2, 1), []),
     ],
 )
-def test_a_normalisation_of_two_numbers_by_their_own_statistics_is_noted(norm, shape, told):
+def test_a_normalisation_of_one_or_two_numbers_by_their_own_statistics_is_noted(norm, shape, told):
     answer = norm(nn.Conv2d(3, 4, 1)(torch.randn(5, 3, *shape)))
     assert [(tiny.kind, tiny.entries) for tiny in noted(answer.sum()).tiny] == told
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from undertow.store import Target
 
-__all__ = ["SQUARES", "chance_error", "chance_loss", "least_loss"]
+__all__ = ["SQUARES", "chance_error", "chance_loss", "least_loss", "undecided_loss"]
 
 GROUPS = 20
 """Parts that the targets seen are left out by, one at a time, to tell how well they tell chance."""
@@ -67,6 +67,22 @@ def least_loss(targets: Sequence[Target]) -> float:
         return 0.0
     right = _smoothed(np.eye(len(smoothed[0].counts))[0], smoothed[0].smoothed)
     return float(np.mean([target.times for target in smoothed])) * _entropy(right)
+
+
+def undecided_loss(targets: Sequence[Target], loss: str) -> float:
+    """What is lost by an answer of 0 throughout, as likely for every class; for distances at most so much."""
+    known = [target for target in targets if target.whole]
+    if not known:
+        return math.nan
+    mean, variance = (float(np.mean([getattr(t, what) for t in known])) for what in ("mean", "variance"))
+    times = float(np.mean([t.times for t in known]))
+    if known[0].counts:
+        return times * math.log(max(2, len(known[0].counts)))
+    if loss.startswith("BinaryCrossEntropy"):
+        return times * math.log(2) * (1 - mean + mean * (known[0].weights or (1, 1))[1])
+    if loss.startswith(SQUARES):
+        return times * (variance + mean**2)
+    return chance_loss([*known], loss) + times * abs(mean)
 
 
 def _smoothed(counts: NDArray[np.float64], spread: float) -> NDArray[np.float64]:

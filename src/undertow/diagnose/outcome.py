@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undertow.diagnose.chance import chance_error, chance_loss, least_loss
+from undertow.diagnose.chance import chance_error, chance_loss, least_loss, undecided_loss
 from undertow.diagnose.finding import Outcome
 from undertow.diagnose.heading import heading
 from undertow.store import Losses, Run
 
-__all__ = ["ALREADY", "jitter", "judge_outcome", "main_losses", "main_site"]
+__all__ = ["ALREADY", "jitter", "judge_outcome", "main_losses", "main_site", "undecided"]
 
 SKILL = 0.05
 """A network has learned something when its loss is this much below that of ignoring the input."""
@@ -133,6 +133,14 @@ def _kind(run: Run, site: int) -> str:
         if observed.site == site and observed.target is not None:
             return observed.flow.topology.operations[observed.target.operation].name
     return ""
+
+
+def undecided(run: Run) -> float:
+    """What a network loses there whose answers are all 0; `nan` where that is not known."""
+    site = main_site(run)
+    if site is None:
+        return math.nan
+    return undecided_loss([p.target for p in run.passes if p.site == site and p.target is not None], _kind(run, site))
 
 
 def _adversarial(run: Run) -> bool:

@@ -16,6 +16,7 @@ from undertow.engine.graph import Graph
 from undertow.engine.plan import ISOMETRIES
 from undertow.engine.reading import ACCUMULATE_GRAD
 from undertow.observe.batches import Batches
+from undertow.observe.outputs import wrapped
 from undertow.observe.roster import Roster
 from undertow.observe.saved import saved
 from undertow.observe.subsample import entries
@@ -56,10 +57,10 @@ def _norms(graph: Graph) -> Iterator[BatchNorm]:
 
 
 def _tiny(graph: Graph) -> Iterator[TinyNorm]:
-    """Normalisations of two numbers, of which +1 and -1 are left."""
+    """Normalisations of two numbers, of which +1 and -1 are left, or of one, of which 0 is."""
     for index, node in enumerate(graph.nodes):
         kind, entries = _own_statistics(graph, index, node)
-        if entries == 2:
+        if 1 <= entries <= 2:
             yield TinyNorm(index, kind, entries)
 
 
@@ -201,9 +202,8 @@ def _softmax_rows(node: Any) -> Tensor | None:
     value = saved(node, "result")
     if value is None or value.dim() < 3:
         return None
-    dimension = node._saved_dim
-    wrapped = dimension - (1 << 64) if dimension >= 1 << 63 else dimension
-    return value.detach()[..., -1, :].flatten(0, -2)[:64] if wrapped in (-1, value.dim() - 1) else None
+    last = wrapped(node._saved_dim, value.dim()) == value.dim() - 1
+    return value.detach()[..., -1, :].flatten(0, -2)[:64] if last else None
 
 
 def _fused_rows(node: Any, total: str) -> Tensor | None:

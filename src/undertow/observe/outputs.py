@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from undertow.engine.graph import Graph
 from undertow.observe.saved import saved
 
-__all__ = ["SQUASHES", "VIEWS", "behind_views", "output"]
+__all__ = ["SQUASHES", "VIEWS", "behind_views", "output", "wrapped"]
 
 SQUASHES = frozenset({"ReluBackward0", "SigmoidBackward0", "SoftmaxBackward0", "TanhBackward0"})
 VIEWS = frozenset({"SqueezeBackward0", "SqueezeBackward1", "UnsqueezeBackward0", "ViewBackward0"})
@@ -37,9 +39,23 @@ def output(graph: Graph, edge: Edge) -> Tensor | None:
 
 def behind_views(graph: Graph, edge: Edge) -> int | None:
     """The operation that made a value, less the views taken of it; `None` where nothing did."""
-    while edge is not None and type(graph.nodes[edge[0]]).__name__ in VIEWS:
+    while edge is not None and _is_view(graph.nodes[edge[0]]):
         edge = graph.edges[edge[0]][0]
     return None if edge is None else edge[0]
+
+
+def _is_view(node: Any) -> bool:
+    """Whether every entry is handed on, as by picking the only column there is."""
+    name = type(node).__name__
+    if name == "SelectBackward0":
+        shape = node._saved_self_sym_sizes
+        return bool(shape[wrapped(node._saved_dim, len(shape))] == 1)
+    return name in VIEWS
+
+
+def wrapped(dimension: int, dimensions: int) -> int:
+    """A dimension as nodes save it, where those counted from the end are given as unsigned."""
+    return (dimension - (1 << 64) if dimension >= 1 << 63 else dimension) % max(1, dimensions)
 
 
 def _operand(graph: Graph, index: int, position: int, name: str) -> Tensor | None:

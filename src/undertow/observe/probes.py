@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from undertow.engine.graph import Graph
+from undertow.observe.outputs import wrapped
 from undertow.observe.saved import saved
 from undertow.store import Activation, InputScale, LossHead
 
@@ -118,13 +119,51 @@ def _thinned(value: Tensor, units: int) -> Tensor:
 
 
 def inputs(graph: Graph) -> Iterator[InputScale]:
-    """The scale of the data, wherever it enters a matrix product or a convolution."""
+    """The scale of the data, wherever it enters a matrix product or a convolution, alone or beside a signal."""
     for index, node in enumerate(graph.nodes):
         position, name = ENTRANCES.get(type(node).__name__, (0, ""))
-        if name and graph.edges[index][position] is None:
-            value = saved(node, name)
-            if value is not None and value.dim() > 1 and value.is_floating_point() and value.numel():
-                yield _scale(index, value.detach(), 1 if "Conv" in type(node).__name__ else value.dim() - 1)
+        if not name:
+            continue
+        edge = graph.edges[index][position]
+        beside = None if edge is None else _beside(graph, edge)
+        value = saved(node, name) if edge is None or beside else None
+        if value is not None and value.dim() > 1 and value.is_floating_point() and value.numel():
+            features = 1 if "Conv" in type(node).__name__ else value.dim() - 1
+            whole = value.detach()
+            if beside is None:
+                yield _scale(index, whole, features)
+            elif features and whole.shape[-1] == beside.whole:
+                yield _scale(index, whole[..., beside.start : beside.stop], features)
+
+
+class _Columns(NamedTuple):
+    """Which of the columns of something are data."""
+
+    start: int
+    stop: int
+    whole: int
+
+
+def _beside(graph: Graph, edge: tuple[int, int]) -> _Columns | None:
+    """The columns of a value that are data, put beside those of a signal; `None` where none are."""
+    while type(graph.nodes[edge[0]]).__name__ in HANDED_ON and (inner := graph.edges[edge[0]][0]) is not None:
+        edge = inner
+    node = graph.nodes[edge[0]]
+    if type(node).__name__ != "CatBackward0":
+        return None
+    shape = graph.spaces[edge[0]][0][0]
+    sides = graph.edges[edge[0]]
+    if wrapped(node._saved_dim, len(shape)) != len(shape) - 1 or sum(side is None for side in sides) != 1:
+        return None
+    sizes = [0 if side is None else graph.spaces[side[0]][side[1]][0][-1] for side in sides]
+    start, width = sum(sizes[: sides.index(None)]), shape[-1] - sum(sizes)
+    return _Columns(start, start + width, shape[-1]) if width > 0 else None
+
+
+HANDED_ON = frozenset(
+    {"CloneBackward0", "ReshapeAliasBackward0", "TransposeBackward0", "UnsafeViewBackward0", "ViewBackward0"}
+)
+"""What lies between data that were put together and the product that they enter."""
 
 
 def _scale(index: int, value: Tensor, features: int) -> InputScale:
@@ -182,6 +221,4 @@ def _above(graph: Graph, leaves: set[int]) -> set[int]:
 
 def _softmax_size(graph: Graph, index: int) -> int:
     shape, _ = graph.spaces[index][0]
-    dimension = graph.nodes[index]._saved_dim
-    wrapped = dimension - (1 << 64) if dimension >= 1 << 63 else dimension
-    return int(shape[wrapped]) if shape else 1
+    return int(shape[wrapped(graph.nodes[index]._saved_dim, len(shape))]) if shape else 1

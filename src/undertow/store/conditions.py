@@ -45,7 +45,7 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True)
 class TinyNorm:
-    """A normalisation by the mean and deviation of two numbers, of what it is given alone: no size passes.
+    """A normalisation by the mean and deviation of one or two numbers, of what it is given alone: no size passes.
 
     Attributes:
         operation: Index in the pass's topology.

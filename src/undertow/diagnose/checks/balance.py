@@ -33,7 +33,8 @@ def unbalanced_classes(case: Case) -> Found:
 
     ## When it is harmless
     Where the loss falls below that of answering without looking: then it is a remark, unless most was left to learn and
-    in its second half next to none of the rare ones was answered right.
+    in its second half next to none of the rare ones was answered right. A loss that has come down to guessing and still
+    falls stands there as long as none of them is.
 
     ## What to do
     Weights in the loss, a sampler that draws rare classes more often, and a measure that does not reward guessing.
@@ -41,8 +42,9 @@ def unbalanced_classes(case: Case) -> Found:
     share, count = _majority(case)
     if share < MAJORITY or share >= 1 or count < 50:
         return
-    stands = case.outcome.kind == "stalled" and case.outcome.last < 1.2 * case.outcome.chance
     right, rare = _rare_ones(case)
+    stays = case.outcome.kind == "stalled" or (case.outcome.kind == "falling" and rare > right == 0)
+    stands = stays and case.outcome.last < 1.2 * case.outcome.chance
     never = rare >= ENOUGH and right <= SELDOM * rare and (case.learned_little or not case.learned)
     yield {
         "share": share,

@@ -198,7 +198,8 @@ TOTALS = frozenset({"DivBackward0", "MeanBackward0", "MeanBackward1", "SumBackwa
 def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
     """A Kullback-Leibler divergence (t · log t − t · input, summed), which cannot be below 0 for log-probabilities."""
     names = names_in(observed)
-    if not {names[outer] for outer in above(observed, index)} <= TOTALS | VIEWS:
+    by_one_number = set() if observed.conditions is None else {*observed.conditions.scaled}
+    if not {names[outer] for outer in above(observed, index) if outer not in by_one_number} <= TOTALS | VIEWS:
         return None
     products = [inner for inner in below(observed, index) if names[inner] == "MulBackward0"]
     edges = [edge for edge in observed.flow.topology.edges if edge.sender in (index, *products)]

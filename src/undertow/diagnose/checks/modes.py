@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from undertow.diagnose.case import Case
+from undertow.diagnose.case import LITTLE, Case
 from undertow.diagnose.checks.rates import oversized
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import BatchNorm, Pass, TinyNorm
@@ -16,6 +16,7 @@ TINY = 2
 """Numbers a statistic is taken over: of two, normalised, nothing is left but which is the larger."""
 
 FEW = 4
+"""Of which the mean and the deviation, which are taken away, are half of what there is."""
 
 FEWEST_KEPT = 0.2
 """Share of entries let through: the noise of such a dropout is twice as large as what it is put on."""
@@ -102,7 +103,7 @@ FEWEST_RESTING = 3
 @diagnosis(
     "UT602",
     "tiny-batch-norm",
-    message="the {statistics} normalisation {where} takes each statistic over {entries} numbers{all_there_is}",
+    message="the {statistics} normalisation {where} takes each statistic over {entries} number{all_there_is}",
     advice="Use larger batches, or a normalisation that does not look across the batch (group or layer norm).",
     source="Ioffe 2017, Batch Renormalization, arXiv:1702.03275; Wu & He 2018, Group Normalization, arXiv:1803.08494",
 )
@@ -110,9 +111,10 @@ def tiny_batch_norm(case: Case) -> Found:
     """Normalisation over so few numbers that it destroys what it normalises.
 
     ## What it means
-    Two numbers, less their mean and over their deviation, are +1 and -1 whatever they were. Of three or four, little
-    more is left; and, in batch normalisation, each example is changed by the chance of who was in its batch. Of any
-    normalisation, instance, group or layer, that takes each statistic over two numbers, only their order comes through.
+    Two numbers, less their mean and over their deviation, are +1 and -1 whatever they were; one number is 0. Of three
+    or four, little more is left; and, in batch normalisation, each example is changed by the chance of who was in its
+    batch. Of any normalisation, instance, group or layer, that takes each statistic over two numbers, only their order
+    comes through; over one, nothing.
 
     ## When it is harmless
     Where batches are small but the statistics run over many positions of an image: what is counted are numbers, not
@@ -137,21 +139,22 @@ def tiny_batch_norm(case: Case) -> Found:
     yield case.place(observed, norm.operation) | {
         "statistics": "batch",
         "entries": norm.entries,
-        "all_there_is": OF_TWO if tiny else "",
+        "all_there_is": LEFT_OVER.get(norm.entries, "s"),
         "onset": "start",
-        "harm": case.harm(0.85, 0.5, 0.2, 0.6) if tiny else case.harm(0.6, 0.3, 0.1),
+        "harm": case.harm(0.85, 0.5, 0.2, 0.6) if tiny else case.harm(0.6, 0.3, 0.55 if case.learned_little else 0.1),
     }
 
 
-OF_TWO = ": normalised, they are +1 and -1 whatever they were"
+LEFT_OVER = {1: ": normalised, it is 0 whatever it was", 2: "s: normalised, they are +1 and -1 whatever they were"}
+"""What there is of so many numbers."""
 
 
 def _of_its_own(case: Case, observed: Pass, norm: TinyNorm) -> dict[str, Any]:
-    """Only the order comes through, in training and in use alike: a fault however well the rest makes up for it."""
+    """The order alone comes through, or nothing, in training and in use alike: a fault whatever makes up for it."""
     return case.place(observed, norm.operation) | {
         "statistics": norm.kind,
         "entries": norm.entries,
-        "all_there_is": OF_TWO,
+        "all_there_is": LEFT_OVER[norm.entries],
         "onset": "start",
         "harm": case.harm(0.85, 0.6, 0.6),
     }
@@ -173,7 +176,8 @@ def drowning_dropout(case: Case) -> Found:
     √(1/kept - 1), and its mean is 1: at a rate of 0.9 the noise is three times the signal.
 
     ## When it is harmless
-    On very wide layers, where the next one averages over many entries, and at rates of up to 0.5 nearly always.
+    On very wide layers, where the next one averages over many entries, and at rates of up to 0.5 nearly always. Where
+    the loss falls all the same it is a remark, unless most is left to learn or the noise is three times the signal.
 
     ## What to do
     Lower the rate. In some frameworks the argument is the share that is kept; PyTorch's is the share dropped.
@@ -182,11 +186,12 @@ def drowning_dropout(case: Case) -> Found:
     if not found:
         return
     observed, dropout = min(found, key=lambda item: item[1].kept)
+    most_is_left = case.skill < LITTLE
     yield case.place(observed, dropout.operation) | {
         "kept": dropout.kept,
         "noise": (1 / max(dropout.kept, 1e-6) - 1) ** 0.5,
         "onset": "start",
-        "harm": case.harm(0.75, 0.4, 0.15, 0.55 if dropout.kept <= FEWEST_KEPT / 2 else 0.3),
+        "harm": case.harm(0.75, 0.4, 0.15, 0.55 if most_is_left or dropout.kept <= FEWEST_KEPT / 2 else 0.3),
     }
 
 
@@ -231,6 +236,8 @@ MEANS = ("BinaryCrossEntropy", "HuberLoss", "L1Loss", "Mean", "MseLoss", "NllLos
 
 def _is_mean(observed: Pass) -> bool:
     """Whether the pass starts from a mean that nothing divides."""
+    if observed.target is not None and observed.target.times == 1:
+        return True
     names = [observed.flow.topology.operations[index].name for index, _ in observed.flow.topology.roots]
     if names == ["MulBackward0"] and observed.flow.scale != 1:
         names = [*_following(observed, observed.flow.topology.roots[0][0])]

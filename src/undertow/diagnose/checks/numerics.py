@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.checks.head import names_in
+from undertow.diagnose.checks.spelled import squash_of
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -32,6 +34,7 @@ def non_finite_birth(case: Case) -> Found:
     Under a gradient scaler, which skips such steps by design: these are not reported.
 
     ## What to do
+    A softmax by hand wants the largest score taken off before the exponential: its result is the same.
     See the operation and what went into it: a logarithm or a division at 0 wants a small constant added inside;
     a square root or a norm at 0 has an infinite slope; an overflow wants a smaller rate or scale.
     """
@@ -39,8 +42,20 @@ def non_finite_birth(case: Case) -> Found:
     if facts is None:
         return
     grew = _grew(case)
-    own = facts["phase"] == "data" or (_by_domain(facts.get("operation", "")) and not _overflows(facts))
+    operation = facts.get("operation", "")
+    own = facts["phase"] == "data" or (_by_domain(operation) and not _overflows(facts)) or _bare_share(case, facts)
     yield facts | {"loss_grew": grew, "onset": "start" if own else "later", "harm": 0.98 if own or grew <= 10 else 0.6}
+
+
+def _bare_share(case: Case, facts: Mapping[str, Any]) -> bool:
+    """Whether it is the exponential of a softmax or sigmoid written by hand, and was there before any step was made.
+
+    Such a share is the same with the largest score taken off first, and then bears scores of any size.
+    """
+    if facts.get("operation") != "ExpBackward0" or int(facts["step"]) != case.start:
+        return False
+    first = case.run.passes[:1]
+    return any(squash_of(p, i) for p in first for i, name in enumerate(names_in(p)) if name == "DivBackward0")
 
 
 def _born(case: Case) -> Iterator[dict[str, Any]]:

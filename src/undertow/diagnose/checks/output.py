@@ -10,6 +10,7 @@ from undertow.diagnose.case import Case
 from undertow.diagnose.checks.head import VIEWS, below
 from undertow.diagnose.checks.rates import oversized
 from undertow.diagnose.course import bottomless
+from undertow.diagnose.outcome import undecided
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -260,7 +261,8 @@ def output_ignores_input(case: Case) -> Found:
     Look at the activations of two different examples, layer by layer.
     """
     seen = [(p, p.target) for p in case.late if p.target is not None and math.isfinite(p.target.varied)]
-    if not seen or not case.failed or any(t.varied > BLIND for _, t in seen):
+    stays = case.failed or case.outcome.kind == "falling"
+    if not seen or not stays or any(t.varied > BLIND for _, t in seen):
         return
     observed, target = seen[-1]
     if target.shape and target.shape[0] < 2:
@@ -279,8 +281,9 @@ def first_loss_far_from_chance(case: Case) -> Found:
     """A network that starts out sure of wrong answers.
 
     ## What it means
-    A new network should answer about as often right as chance. A first loss of many times that means outputs that
-    are large before anything was learned: the first steps go into unlearning them.
+    A new network should answer about as often right as chance, or, where classes are unequal or targets lie off 0, as
+    one whose answers are all 0. A first loss of many times both means outputs that are large before anything was
+    learned: the first steps go into unlearning them.
 
     ## When it is harmless
     It costs a few steps, and is a remark, unless the run ended before the loss had come down to chance.
@@ -289,6 +292,6 @@ def first_loss_far_from_chance(case: Case) -> Found:
     Scale the inputs; make the last layer's weights small.
     """
     losses, chance = case.losses(), case.outcome.chance
-    if chance > 0 and len(losses) and 5 * chance < losses[0] < math.inf:
+    if chance > 0 and len(losses) and 5 * max(chance, undecided(case.run)) < losses[0] < math.inf:
         unlearning = 0.6 if case.outcome.kind == "falling" else case.harm(0.45, 0.2, 0.1)
         yield {"first": float(losses[0]), "chance": chance, "onset": "start", "harm": unlearning}

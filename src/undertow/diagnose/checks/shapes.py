@@ -113,7 +113,7 @@ def target_broadcast(case: Case) -> Found:
             outer = _is_outer(sender.shapes, given)
             if not outer and not _crosses_examples(sender.shapes, given):
                 continue
-            met = _met(observed, edge.sender)
+            met = _met(observed, edge.sender, _of_the_network(case, observed))
             if (not outer or edge.sender not in observed.head.operations) and not _all_averaged(observed, edge.sender):
                 continue
             if not met:
@@ -144,11 +144,22 @@ def _crosses_examples(outputs: tuple[tuple[int, ...], ...], given: tuple[int, ..
     )
 
 
-def _met(observed: Pass, index: int) -> str:
+def _of_the_network(case: Case, observed: Pass) -> frozenset[int]:
+    """The operations whose results depend on something that is trained; others are data, gradient or none."""
+    topology = observed.flow.topology
+    trained = {p.name for p in case.run.parameters if p.optimizer >= 0 or p.kind}
+    found = {i for i, op in enumerate(topology.operations) if op.leaf in trained}
+    for edge in sorted(topology.edges, key=lambda edge: -edge.sender):
+        if edge.receiver in found:
+            found.add(edge.sender)
+    return frozenset(found)
+
+
+def _met(observed: Pass, index: int, network: frozenset[int]) -> str:
     """What is done here to each output with each number of the data; empty where it is nothing of the kind."""
     topology = observed.flow.topology
     name = topology.operations[index].name
-    alone = sum(edge.sender == index for edge in topology.edges) == 1
+    alone = sum(edge.sender == index and edge.receiver in network for edge in topology.edges) == 1
     if (name in COMPARISONS and alone) or (name == "ExpandBackward0" and _compared(observed, index)):
         return "compared with"
     return COMBINES.get(name, "") if alone and _all_averaged(observed, index) else ""
@@ -168,13 +179,16 @@ def _all_averaged(observed: Pass, index: int) -> bool:
 
 
 def _evenly(observed: Pass, index: int) -> bool:
-    """Whether an operation joins all pairs with one number of the network, or with as many from another way to it."""
+    """Whether an operation joins all pairs with what cannot tell them apart.
+
+    That is one number of the network, one for each output, or as many from another way to it.
+    """
     topology = observed.flow.topology
     if topology.operations[index].name not in JOINS:
         return False
     shapes = [topology.operations[e.receiver].shapes[e.slot] for e in topology.edges if e.sender == index]
     whole = topology.operations[index].shapes[0]
-    return len(shapes) == 2 and all(shape == whole or math.prod(shape) == 1 for shape in shapes)
+    return len(shapes) == 2 and all(shape == whole or math.prod(shape) in (1, whole[-1]) for shape in shapes)
 
 
 def _compared(observed: Pass, index: int) -> bool:

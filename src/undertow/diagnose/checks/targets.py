@@ -181,8 +181,8 @@ def unscaled_targets(case: Case) -> Found:
     if not targets:
         return
     mean = float(np.mean([t.mean for _, t in targets]))
-    size = math.sqrt(_variance(targets) + mean**2)
-    if not LARGE <= size < math.inf:
+    size = _size(targets)
+    if not LARGE <= min(size, _size(targets[:FIRST])) < math.inf:
         return
     yield {
         "low": min(t.low for _, t in targets),
@@ -192,6 +192,15 @@ def unscaled_targets(case: Case) -> Found:
         "onset": "start",
         "harm": case.harm(0.93, 0.3, 0.1, 0.6 if _thrown_off(case) or _far_to_go(case) else None),
     }
+
+
+FIRST = 4
+"""Passes whose targets the network was shown at first: those it makes itself may grow with it."""
+
+
+def _size(targets: list[tuple[Pass, Target]]) -> float:
+    """Their root mean square."""
+    return math.sqrt(_variance(targets) + float(np.mean([t.mean for _, t in targets])) ** 2)
 
 
 def _far_to_go(case: Case) -> bool:
