@@ -15,7 +15,7 @@ from undertow.observe.targets import target
 
 def wanted(loss):
     graph = Graph.read(loss)
-    return target(graph, loss_head(graph))
+    return target(graph, loss_head(graph), loss=loss.item())
 
 
 LOGITS, CLASSES, PADDED = nn.Linear(3, 4), torch.arange(8) % 4, torch.tensor([0, 0, 1, 2, 3, 3, 3, 0])
@@ -36,6 +36,16 @@ BECOMING = {
     "some passed over": (1.0, lambda z: F.cross_entropy(z, PADDED, ignore_index=0)),
     "some passed over in a sum": (5.0, lambda z: F.cross_entropy(z, PADDED, ignore_index=0, reduction="sum")),
     "a mean, twice": (0.5, lambda z: F.cross_entropy(z, CLASSES).div(2).mean()),
+    "a sum that begins with a number": (1.0, lambda z: sum([F.cross_entropy(z, CLASSES)])),
+    "parts that are added up": (
+        1.0,
+        lambda z: sum(F.cross_entropy(part, y, reduction="sum") for part, y in zip(z, CLASSES, strict=True)) / 8,
+    ),
+    "parts in a row": (
+        1.0,
+        lambda z: torch.stack([F.cross_entropy(z[:4], CLASSES[:4]), F.cross_entropy(z[4:], CLASSES[4:])]).mean(),
+    ),
+    "a number added": (1.0, lambda z: F.cross_entropy(z, CLASSES) + 50.0),
     "another precision": (1.0, lambda z: F.cross_entropy(z, CLASSES).double()),
     "weighted classes": (1.0, lambda z: F.cross_entropy(z, CLASSES, weight=FACTORS)),
     "weighted classes in a sum": (15.0, lambda z: F.cross_entropy(z, CLASSES, weight=FACTORS, reduction="sum")),
@@ -59,7 +69,9 @@ def test_how_often_the_mean_over_what_counts_is_in_the_loss(written):
         log_shares = logits.log_softmax(-1).gather(-1, asked)[:, 0]
         counts = torch.tensor(found.weights or [1.0] * 4)[asked[:, 0]] * (asked[:, 0] >= ("passed over" in written))
         mean = -(log_shares * counts).sum() / counts.sum()
-        assert loss(logits).item() == pytest.approx(times * mean.item())
+        assert loss(logits).item() == pytest.approx(times * mean.item() + found.offset)
+        assert found.offset == pytest.approx(50.0 if written == "a number added" else 0.0)
+        assert sum(found.counts) == len(asked) - 3 * ("passed over" in written)
 
 
 def test_what_is_passed_over_is_not_counted():
@@ -109,12 +121,40 @@ def test_smoothed_labels_are_known_by_how_much_and_what_the_best_answers_lose(sp
     assert least_loss([found]) == pytest.approx(loss(answers).item(), rel=1e-4)
 
 
+def test_two_losses_that_are_mixed_are_both_counted():
+    z = LOGITS(FEATURES)
+    found = wanted(0.9 * F.cross_entropy(z, CLASSES) + 0.2 * F.cross_entropy(z, PADDED))
+    assert (found.times, found.counts) == (pytest.approx(1.1), (5, 3, 3, 5))
+
+
 def test_other_sums_are_no_smoothing():
     z = LOGITS(FEATURES)
-    mixed = 0.9 * F.cross_entropy(z, CLASSES) + 0.1 * F.cross_entropy(z, PADDED)
     pulled = 0.9 * F.cross_entropy(z, CLASSES) - 0.1 * z.log_softmax(-1).mean()
-    assert not wanted(mixed).whole
     assert not wanted(pulled).whole
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: F.cross_entropy(z, CLASSES) + F.cross_entropy(z[:, :3], CLASSES % 3),
+        lambda z: F.cross_entropy(z, CLASSES) + F.mse_loss(z, torch.zeros(8, 4)),
+        lambda z: (
+            F.binary_cross_entropy_with_logits(z, torch.ones(8, 4)) + F.binary_cross_entropy_with_logits(z, z * 0)
+        ),
+        lambda z: F.cross_entropy(z, CLASSES) - F.cross_entropy(z, PADDED),
+    ],
+)
+def test_losses_of_several_kinds_are_no_one_loss(loss):
+    assert not wanted(loss(LOGITS(FEATURES))).whole
+
+
+def test_of_squares_that_are_added_up_each_has_its_own_target():
+    net, wide = nn.Linear(3, 2), FEATURES[:, :2] * torch.tensor([1.0, 9.0])
+    made = net(FEATURES)
+    found = wanted(F.mse_loss(made[:, 0], wide[:, 0]) + 2 * F.mse_loss(made[:, 1], wide[:, 1]) + 3.0)
+    expected = wide[:, 0].var().item() + 2 * wide[:, 1].var().item()
+    assert chance_loss([found], "MseLossBackward0") == pytest.approx(3 + expected, rel=1e-5)
+    assert least_loss([found]) == pytest.approx(3, rel=1e-5)
 
 
 def backward_of(loss):

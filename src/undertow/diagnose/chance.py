@@ -21,7 +21,7 @@ def chance_loss(targets: list[Target], loss: str) -> float:
     targets = [target for target in targets if target.whole]
     if not targets:
         return math.nan
-    return float(np.mean([target.times for target in targets])) * _mean_chance(targets, loss)
+    return _offset(targets) + float(np.mean([target.times for target in targets])) * _mean_chance(targets, loss)
 
 
 def _mean_chance(targets: list[Target], loss: str) -> float:
@@ -61,12 +61,17 @@ SORTED = 5.0
 
 
 def least_loss(targets: Sequence[Target]) -> float:
-    """What is lost by answering right throughout: above 0 where labels are smoothed."""
-    smoothed = [target for target in targets if target.whole and target.smoothed > 0 and target.counts]
+    """What is lost by answering right throughout: above 0 where labels are smoothed, or a number is added."""
+    known = [target for target in targets if target.whole]
+    smoothed = [target for target in known if target.smoothed > 0 and target.counts]
     if not smoothed:
-        return 0.0
+        return _offset(known)
     right = _smoothed(np.eye(len(smoothed[0].counts))[0], smoothed[0].smoothed)
-    return float(np.mean([target.times for target in smoothed])) * _entropy(right)
+    return _offset(known) + float(np.mean([target.times for target in smoothed])) * _entropy(right)
+
+
+def _offset(targets: Sequence[Target]) -> float:
+    return float(np.median([target.offset for target in targets])) if targets else 0.0
 
 
 def undecided_loss(targets: Sequence[Target], loss: str) -> float:

@@ -27,7 +27,8 @@ class Outcome:
         drop: Fall of the loss in units of its own noise; below 0 it rose.
         steps: Optimizer steps made.
         chance_error: The standard error of `chance`, by the batches whose targets were seen; `nan` of one batch.
-        floor: What is lost by answering right throughout: above 0 where labels are smoothed.
+        floor: What is lost by answering right throughout: other than 0 where labels are smoothed, or a number is
+            added to the loss.
     """
 
     kind: str

@@ -53,12 +53,14 @@ def judge_outcome(run: Run) -> Outcome:
     first, last = _start(finite), _end(finite)
     noise = _noise(finite)
     drop = (first - last) / noise if noise > 0 else math.copysign(math.inf, first - last) if first != last else 0.0
-    kind = _kind_of_outcome(values, chance, first, last, noise)
-    if kind == "stalled" and _perhaps_below(finite, chance + (doubt if doubt > 0 else 0.0), first, last):
+    floor = least_loss(targets)
+    kind = _kind_of_outcome(values - floor, chance - floor, first - floor, last - floor, noise)
+    within = chance - floor + (doubt if doubt > 0 else 0.0)
+    if kind == "stalled" and _perhaps_below(finite - floor, within, first - floor, last - floor):
         kind = "falling"
     if kind in {"stalled", "diverged"} and (_adversarial(run) or _in_turn(run)):
         kind = "unknown"
-    return Outcome(kind, first, last, chance, drop, run.steps, doubt, least_loss(targets))
+    return Outcome(kind, first, last, chance, drop, run.steps, doubt, floor)
 
 
 def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, last: float, noise: float) -> str:

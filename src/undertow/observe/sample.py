@@ -108,7 +108,7 @@ class Sample:
             self._note_carried(met)
         if by_hand and self._by_hand is None:
             self._moved_by_hand(met.leaves)
-        self._pending = partial(Row, entry, met.known, self._probed(graph, met.known, due, entry.scale))
+        self._pending = partial(Row, entry, met.known, self._probed(graph, met.known, due, entry))
         self._watch = met.known.watch
         self._watch.start(graph.nodes, seeds[: len(starts)], to_leaves=to_leaves)
 
@@ -138,11 +138,11 @@ class Sample:
             catalogue.name(graph, known, self.naming)
         return Met(known, leaves, numbers)
 
-    def _probed(self, graph: Graph, known: Known, due: bool, scale: float) -> Probed:
+    def _probed(self, graph: Graph, known: Known, due: bool, entry: Entry) -> Probed:
         known.head = head = known.head or probes.loss_head(graph)
         if not due:
             return Probed(head)
-        wanted = target(graph, head, scale)
+        wanted = target(graph, head, entry.scale, entry.loss)
         noted = conditions(graph, head, wanted, self._catalogue.roster, self._catalogue.batches)
         return Probed(head, wanted, [*probes.activations(graph)], [*probes.inputs(graph)], noted)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,8 @@ from undertow.observe.distances import alone
 from undertow.observe.outputs import SQUASHES, behind_views
 from undertow.observe.residuals import residual
 from undertow.observe.saved import saved
-from undertow.observe.totals import share
+from undertow.observe.totals import Share, Shares, shares
+from undertow.observe.values import value_of
 from undertow.store import LossHead, Target
 
 __all__ = ["target"]
@@ -44,23 +45,64 @@ NONE, MEAN, SUM = 0, 1, 2
 """PyTorch's numbers for the reductions of these names."""
 
 
-def target(graph: Graph, head: LossHead, scale: float = 1.0) -> Target | None:
-    """What the first loss operation of the head compares its input with; `scale` is that of a gradient scaler."""
-    found = _of_library(graph, head)
-    if found is None and (by_hand := residual(graph, head.operations)) is not None:
-        found = _target(graph, by_hand.operation, by_hand.target, by_hand.output)
-    return None if found is None else replace(found, times=found.times / scale)
+def target(graph: Graph, head: LossHead, scale: float = 1.0, loss: float = math.nan) -> Target | None:
+    """What the first loss operation of the head compares its input with, and how much of the loss that is.
+
+    Args:
+        scale: By which a gradient scaler multiplied the loss.
+        loss: What the loss was before that, to know what is added to it besides.
+    """
+    losses = [index for index in head.operations if type(graph.nodes[index]).__name__ in LOSSES]
+    if losses and type(graph.nodes[losses[0]]).__name__ == "CtcLossBackward0":
+        return _of_sequences(graph, losses[0])
+    if not losses and (by_hand := residual(graph, head.operations)) is not None:
+        made = shares(graph, {by_hand.operation})
+        found = _target(graph, by_hand.operation, by_hand.target, by_hand.output, made)
+        return replace(found, times=math.nan if made is None or made.constant else found.times / scale)
+    return _of_all(graph, losses, scale, loss)
 
 
-def _of_library(graph: Graph, head: LossHead) -> Target | None:
-    for index in head.operations:
-        node = graph.nodes[index]
-        if type(node).__name__ == "CtcLossBackward0":
-            return _of_sequences(graph, index)
-        if type(node).__name__ in LOSSES:
-            wanted = saved(node, "target")
-            return None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"))
-    return None
+MOST_TERMS = 64
+
+
+def _of_all(graph: Graph, losses: Sequence[int], scale: float, loss: float) -> Target | None:
+    """Of a loss of the library, or of several of one kind that are added up, as over the steps of a sequence."""
+    made = shares(graph, losses) if len(losses) <= MOST_TERMS else None
+    parts = [_of_library(graph, index, made) for index in (losses[:1] if made is None else made.of)]
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    first = min(known, key=lambda part: losses.index(part.operation))
+    if made is None or len(known) < len(parts) or not all(_same_kind(graph, first, part) for part in known):
+        return replace(first, times=math.nan)
+    pooled = first if len(known) == 1 else _pooled(first, known)
+    offset = loss - value_of(graph, made) / scale if made.constant else 0.0
+    return replace(pooled, times=pooled.times / scale, offset=0.0 if abs(offset) <= ROUNDING * abs(loss) else offset)
+
+
+ROUNDING = 1e-4
+"""Of a loss: nothing was added to it that is less."""
+
+
+def _of_library(graph: Graph, index: int, made: Shares | None) -> Target | None:
+    node = graph.nodes[index]
+    wanted = saved(node, "target")
+    return None if wanted is None else _target(graph, index, wanted.detach(), saved(node, "self"), made)
+
+
+def _same_kind(graph: Graph, one: Target, other: Target) -> bool:
+    """Whether two losses tell the same classes apart, or measure distances alike: what guessing loses adds up then."""
+    name, others = (type(graph.nodes[part.operation]).__name__ for part in (one, other))
+    binary = name.startswith("Binary") and one is not other
+    alike = (one.weights, one.smoothed, len(one.counts)) == (other.weights, other.smoothed, len(other.counts))
+    return name == others and alike and not binary
+
+
+def _pooled(first: Target, parts: Sequence[Target]) -> Target:
+    times = sum(part.times for part in parts)
+    counts = tuple(map(sum, zip(*(part.counts for part in parts), strict=True)))
+    alone = sum(part.times * part.alone for part in parts) / times if times else math.nan
+    return replace(first, times=times, counts=counts, alone=alone)
 
 
 def _of_sequences(graph: Graph, index: int) -> Target | None:
@@ -70,15 +112,15 @@ def _of_sequences(graph: Graph, index: int) -> Target | None:
     if wanted is None or value is None:
         return None
     by_example = value.detach().transpose(0, 1) if value.dim() == 3 else value.detach()[None]
-    return replace(_target(graph, index, wanted.detach(), by_example), counts=(), times=math.nan)
+    return replace(_target(graph, index, wanted.detach(), by_example, None), counts=(), times=math.nan)
 
 
-def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None) -> Target:
+def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None, made: Shares | None) -> Target:
     node = graph.nodes[index]
     classes = not wanted.is_floating_point()
     values = wanted.cpu().numpy() if classes else _numbers(wanted)
     asked, weights = _asked(node, values) if classes else values, _weights(node)
-    counted = share(graph, index)
+    counted = Share(math.nan) if made is None else made.of.get(index, Share(math.nan))
     with np.errstate(all="ignore"):
         return Target(
             operation=index,
@@ -189,7 +231,7 @@ def _weights(node: Any) -> tuple[float, ...] | None:
 def _counts(wanted: NDArray[Any], value: Tensor | None) -> tuple[int, ...]:
     if not wanted.size:
         return ()
-    classes = value.shape[1] if value is not None and value.dim() > 1 else int(wanted.max()) + 1
+    classes = value.shape[min(1, value.dim() - 1)] if value is not None and value.dim() else int(wanted.max()) + 1
     if classes > 1000:
         return ()
     kept = wanted[(wanted >= 0) & (wanted < classes)]

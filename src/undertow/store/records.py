@@ -192,6 +192,7 @@ class Target:
             it: 1 for a mean; `nan` where other terms enter as well, or entries that count differently for no class.
         weights: What each class counts, or a target of 0 and one of 1; empty where all count the same.
         normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
+        offset: What is added to that, a number that no gradient goes to.
         smoothed: Share of each target that is spread evenly over all classes (label smoothing).
         alone: For numbers, the mean loss over the batch of the best constant answer; `nan` where it is not known.
         low, high: Smallest and largest entry.
@@ -212,6 +213,7 @@ class Target:
     normalised: float
     times: float
     weights: tuple[float, ...] = ()
+    offset: float = 0.0
     smoothed: float = 0.0
     alone: float = nan
     low: float = nan
@@ -229,7 +231,7 @@ class Target:
     @property
     def whole(self) -> bool:
         """Whether the loss is this operation's mean (or sum) and nothing else, each of a class counting the same."""
-        return not isnan(self.times)
+        return not isnan(self.times + self.offset)
 
 
 @dataclass(frozen=True, slots=True)

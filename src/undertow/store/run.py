@@ -220,6 +220,7 @@ def _pass(plans: dict[int, Plan], row: tuple[Any, ...]) -> Pass:
 
 TARGET_NUMBERS = (
     "times",
+    "offset",
     "smoothed",
     "alone",
     "mean",
