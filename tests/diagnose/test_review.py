@@ -170,3 +170,9 @@ def test_an_unknown_diagnosis_is_refused_with_those_there_are():
 def test_the_table_refuses_what_is_taken_or_ill_formed(code, name):
     with pytest.raises(RegistryError):
         diagnosis(code, name, message="", advice="", source="")(lambda _: iter(()))
+
+
+def test_two_steps_are_said_to_be_too_few_and_a_loss_that_need_not_fall_to_tell_nothing():
+    two, many = (Outcome("unknown", 2.0, 1.0, float("nan"), 0.0, steps) for steps in (2, 500))
+    assert [*against([found("UT101")], two)] == ["2 steps are too few to tell by the loss whether it learns."]
+    assert "no failure to be explained" in next(against([found("UT101")], many))

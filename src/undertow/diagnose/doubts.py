@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from undertow.diagnose.causes import CERTAIN
 from undertow.diagnose.finding import Finding, Outcome
+from undertow.diagnose.outcome import SHORTEST
 
 __all__ = ["against"]
 
@@ -20,6 +21,10 @@ def against(findings: Sequence[Finding], outcome: Outcome) -> Iterator[str]:
     if outcome.kind == "stalled" and cause.evidence.get("onset") == "later":
         yield "It was seen only after the start, and the loss has not fallen from the start."
     if outcome.kind == "unknown" and cause.code not in CERTAIN:
-        yield "The losses of this run do not tell whether it learns: there is no failure to be explained."
+        yield (
+            f"{outcome.steps} steps are too few to tell by the loss whether it learns."
+            if outcome.steps < SHORTEST
+            else "The losses of this run do not tell whether it learns: there is no failure to be explained."
+        )
     for other in others:
         yield f"It does not bring about {other.code} {other.name}, which was found as well."

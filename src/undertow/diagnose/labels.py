@@ -3,7 +3,7 @@
 __all__ = ["LABELS"]
 
 LABELS = {
-    "above_chance": "loss above twice that of chance",
+    "above_chance": "is the loss above twice that of chance",
     "chance": "loss of answering without looking",
     "classes": "classes",
     "count": "parameters",
@@ -44,7 +44,7 @@ LABELS = {
     "moved": "most a weight matrix can have moved, of its size",
     "noise": "noise over signal",
     "norms": "batch normalisations",
-    "onset": "seen from the",
+    "onset": "first seen",
     "operations": "operations of the backward pass",
     "optimizer": "optimizer",
     "output": "shape of the output",

@@ -13,7 +13,7 @@ from undertow.diagnose.finding import Outcome
 from undertow.diagnose.heading import heading
 from undertow.store import Losses, Run
 
-__all__ = ["ALREADY", "jitter", "judge_outcome", "main_losses", "main_site", "undecided"]
+__all__ = ["ALREADY", "SHORTEST", "jitter", "judge_outcome", "main_losses", "main_site", "undecided"]
 
 SKILL = 0.05
 """A network has learned something when its loss is this much below that of ignoring the input."""
