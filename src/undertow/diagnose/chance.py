@@ -82,11 +82,11 @@ def undecided_loss(targets: Sequence[Target], loss: str) -> float:
     mean, variance = (float(np.mean([getattr(t, what) for t in known])) for what in ("mean", "variance"))
     times = float(np.mean([t.times for t in known]))
     if known[0].counts:
-        return times * math.log(max(2, len(known[0].counts)))
+        return _offset(known) + times * math.log(max(2, len(known[0].counts)))
     if loss.startswith("BinaryCrossEntropy"):
-        return times * math.log(2) * (1 - mean + mean * (known[0].weights or (1, 1))[1])
+        return _offset(known) + times * math.log(2) * (1 - mean + mean * (known[0].weights or (1, 1))[1])
     if loss.startswith(SQUARES):
-        return times * (variance + mean**2)
+        return _offset(known) + times * (variance + mean**2)
     return chance_loss([*known], loss) + times * abs(mean)
 
 
