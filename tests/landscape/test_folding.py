@@ -9,12 +9,13 @@ from undertow.landscape import Grid
 from undertow.landscape.affine import RULES
 from undertow.landscape.directions import random, weights
 from undertow.landscape.evaluate import Way, evaluated, fastest
-from undertow.landscape.fold import UnfoldableError, folded
+from undertow.landscape.fold import folded
 from undertow.landscape.forms import FORMS, POOLS
 from undertow.landscape.interpolate import HELD_OUT, ORDERS, interpolated
 from undertow.landscape.normalise import normalised
 from undertow.landscape.plane import Plane
 from undertow.landscape.problem import Problem
+from undertow.linear.listing import UnlistableError
 
 aten = torch.ops.aten
 POINTS = np.array([(a, b) for a in (-1.0, 0.25, 1.5) for b in (-0.5, 0.0, 1.0)])
@@ -150,7 +151,7 @@ def test_what_is_no_fixed_list_of_operations_is_not_folded(kind):
     model, batch = kind(6, 3), (torch.randn(30, 6), torch.randint(3, (30,)))
     plane = Plane(weights(model), (random(model, 1), random(model, 2)))
     problem = Problem.of(model, F.cross_entropy, batch, "stored")
-    with pytest.raises(UnfoldableError):
+    with pytest.raises(UnlistableError):
         folded(problem, plane)
     found = undertow.landscape(model, F.cross_entropy, batch, grid=Grid(-1, 1, 5))
     assert not found.way.folded

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from undertow.engine.sweep import freed
 from undertow.errors import GraphError
 from undertow.linear.jacobian import linearize
 from undertow.linear.operator import Operator
+from undertow.linear.repeated import Repeated, pays
 from undertow.linear.space import Point, Space, arranged, chosen
 
 __all__ = ["Hessian", "gauss_newton", "hessian"]
@@ -26,14 +29,25 @@ class Hessian(Operator):
     """The matrix of second derivatives of a loss, which is its own adjoint.
 
     Its product with v is the derivative of <gradient, v>: a backward pass over the recorded gradient.
+
+    Attributes:
+        often: Whether only what depends on v is computed from the third product on; see `Repeated`.
     """
 
     inputs: Sequence[Tensor]
     gradients: Sequence[Tensor | None]
     source: Space
     target: Space
+    often: bool = False
 
     def _push(self, tangents: Sequence[Tensor]) -> list[Tensor]:
+        return self._repeated(tangents) if self.often else self._swept(tangents)
+
+    @cached_property
+    def _repeated(self) -> Repeated:
+        return Repeated(self._swept)
+
+    def _swept(self, tangents: Sequence[Tensor]) -> list[Tensor]:
         pairs = [(g, v) for g, v in zip(self.gradients, tangents, strict=True) if g is not None and g.requires_grad]
         if not pairs:
             return self.source.filled([None] * len(tangents))
@@ -82,15 +96,15 @@ def hessian(loss: Tensor, inputs: Point | nn.Module) -> Hessian:
             gradients = torch.autograd.grad(loss, tensors, create_graph=True, allow_unused=True)
     except RuntimeError as error:
         raise _second_order(error) from error
-    _refuse_dead_ends(gradients)
+    nodes, _ = read([(g.grad_fn, g.output_nr) for g in gradients if g is not None and g.grad_fn is not None])
+    _refuse_dead_ends(nodes)
     space = Space.of(inputs)
-    return Hessian(tensors, gradients, space, space)
+    return Hessian(tensors, gradients, space, space, pays(nodes, tensors))
 
 
-def _refuse_dead_ends(gradients: Sequence[Tensor | None]) -> None:
+def _refuse_dead_ends(nodes: Sequence[Any]) -> None:
     """What may be differentiated once only leaves a node that leads nowhere, and products would silently be zero."""
-    starts = [(g.grad_fn, g.output_nr) for g in gradients if g is not None and g.grad_fn is not None]
-    if any(node.name() == DEAD_END for node in read(starts)[0]):
+    if any(node.name() == DEAD_END for node in nodes):
         raise _second_order(RuntimeError("a function of its own is marked as once differentiable"))
 
 
