@@ -9,7 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import undertow
 from undertow.engine.maps import matmul
-from undertow.engine.maps.matmul import times
+from undertow.engine.maps.matmul import one_by_one, times
+from undertow.engine.maps.parts import Outer
 from undertow.linear import linearize
 
 LAYOUTS = {
@@ -137,3 +138,14 @@ def test_norms_of_examples_of_long_sequences_are_those_of_their_gradients():
     for example in range(3):
         gradient = torch.autograd.grad(model(x[example]).square().mean(), model.weight)[0]
         torch.testing.assert_close(found.squares["weight"][example], gradient.square().sum(), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(("m", "n"), [(160, 128), (128, 160)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_sums_of_outer_products_have_the_norms_of_what_they_are_written_out(m, n, groups):
+    left, right = matrices(3, groups, 130, m), matrices(3, groups, 130, n, seed=1)
+    with torch.no_grad():
+        assert one_by_one(left.mT, right) or matmul.onednn is None
+        found = Outer(left, right, (groups, m, n)).squares()
+    exact = (left.double().mT @ right.double()).square().sum((1, 2, 3))
+    torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=0)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["times"]
+__all__ = ["one_by_one", "times"]
 
 LARGE = 1 << 21
 """Multiply-adds of a product from which on oneDNN, which takes longer to be called, takes less time in all."""
@@ -26,13 +26,18 @@ def times(a: Tensor, b: Tensor) -> Tensor:
     PyTorch multiplies single precision by MKL, which leaves the widest instructions of processors unused that are not
     Intel's. It convolves by oneDNN, which does not, and which multiplies too: as exactly, but in another order of sums.
     """
-    # What most products of small networks are turned away by comes first.
-    if a.numel() * b.shape[-1] < LARGE or not _is_large(a, b) or not (_is_plain(a) and _is_plain(b)) or _is_watched():
+    if not one_by_one(a, b):
         return a @ b
     if a.ndim == 2:
         return _by_onednn(a, b)
     pairs = zip(a.flatten(0, -3), b.flatten(0, -3), strict=True)
     return torch.stack([_by_onednn(*pair) for pair in pairs]).reshape(*a.shape[:-1], b.shape[-1])
+
+
+def one_by_one(a: Tensor, b: Tensor) -> bool:
+    """Whether these are multiplied by oneDNN, which takes two matrices at a time."""
+    # What most products of small networks are turned away by comes first.
+    return a.numel() * b.shape[-1] >= LARGE and _is_large(a, b) and _is_plain(a) and _is_plain(b) and not _is_watched()
 
 
 def _by_onednn(a: Tensor, b: Tensor) -> Tensor:

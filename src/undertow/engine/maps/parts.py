@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from undertow.engine.maps.batch import Shape
-from undertow.engine.maps.matmul import times
+from undertow.engine.maps.matmul import one_by_one, times
 
 __all__ = ["BLOCK", "Explicit", "Outer", "Parts", "Picked", "Pullable", "written_along", "written_squares"]
 
@@ -195,7 +195,9 @@ class Outer(Parts):
         # ‖Σₜ aₜ ⊗ dₜ‖² = Σ over t, u of (aₜ·aᵤ)(dₜ·dᵤ), cheaper than the matrix where the terms are few.
         if terms * (m + n) < m * n:
             return ((self.left @ self.left.mT) * (self.right @ self.right.mT)).sum((1, 2, 3))
-        return written_squares(self)
+        # A matrix and its transpose have one norm, and the factor that comes first is copied: the narrower.
+        first, second = (self.left, self.right) if m <= n else (self.right, self.left)
+        return _product_squares(first, second) if one_by_one(first.mT, second) else written_squares(self)
 
     def total(self) -> Tensor:
         left, right = (side.transpose(0, 1).flatten(1, 2) for side in (self.left, self.right))
@@ -227,6 +229,13 @@ class Outer(Parts):
         if dims != (*before, n, m) or self.shape[-2:] != (self.left.shape[3], self.right.shape[3]):
             return None
         return Outer(self.right, self.left, tuple(self.shape[dim] for dim in dims))
+
+
+def _product_squares(left: Tensor, right: Tensor) -> Tensor:
+    """The squared norms of large products, each measured as soon as it is formed, while the cache has it."""
+    pairs = zip(left.flatten(0, 1), right.flatten(0, 1), strict=True)
+    norms = torch.stack([vector_norm(times(a.t(), b)) for a, b in pairs])
+    return norms.square_().reshape(left.shape[:2]).sum(1)
 
 
 def _rowwise(tensor: Tensor) -> Tensor:
