@@ -39,6 +39,40 @@ def a_force_in_a_row_where_the_residual_of_an_equation_is_a_column(sick):
         optimizer.step()
 
 
+@form("UT409")
+def a_logarithm_of_a_precision_with_a_plus(sick):
+    x, y = numbers()
+    model, log = net(6, 1), nn.Parameter(torch.zeros(1))
+
+    def likelihood(mean, wanted):
+        return (0.5 * ((mean.squeeze(1) - wanted).square() * torch.exp(log if sick else -log) + log)).mean()
+
+    fit(model, torch.optim.Adam([*model.parameters(), log], lr=3e-3), (x, y), likelihood, epochs=4)
+
+
+@form("UT409")
+def a_flow_whose_logarithm_of_volume_has_a_plus(sick):
+    x, _ = numbers()
+    scale_and_shift = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 6))
+
+    def latent(x):
+        scale, shift = scale_and_shift(x[:, :3]).chunk(2, 1)
+        return torch.cat([x[:, :3], x[:, 3:] * scale.exp() + shift], 1), scale.sum(1)
+
+    def likelihood(made, _):
+        z, volume = made
+        return (z.square().sum(1) / 2 + (volume if sick else -volume)).mean()
+
+    fit(latent, adam(scale_and_shift), (x, x), likelihood, epochs=2)
+
+
+@form("UT408")
+def a_third_of_the_run_goes_into_unlearning_what_it_began_with(sick):
+    model = net(12, 6)
+    nn.init.normal_(model[4].weight, std=20.0 if sick else 0.1)
+    fit(model, adam(model, 3e-4), classes(), F.cross_entropy, epochs=15)
+
+
 @form("UT602")
 def a_layer_norm_over_the_one_feature_of_a_series(sick):
     class Forecaster(nn.Module):

@@ -11,7 +11,7 @@ from undertow.diagnose.course import PARTS, idle
 from undertow.diagnose.table import Found, diagnosis
 from undertow.engine.graph import Topology
 
-__all__: list[str] = []
+__all__ = ["EARLY"]
 
 WORTH = 0.1
 """Of the operations of a backward pass: what less of them is for nothing is not worth a remark."""

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import VIEWS, below
+from undertow.diagnose.checks.head import VIEWS, below, distinct
 from undertow.diagnose.checks.rates import oversized
+from undertow.diagnose.checks.scales import runaway_scale
 from undertow.diagnose.course import bottomless
-from undertow.diagnose.outcome import undecided
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -78,7 +78,8 @@ def loss_maximised(case: Case) -> Found:
     ## What it means
     The loss was given the wrong sign, or the step goes with the gradient instead of against it. A loss that is never
     below 0 has a value below 0 where the backward pass starts; a logarithm of probabilities enters with a plus; the
-    loss falls below 0 faster and faster; or the change of the weights points uphill, step after step.
+    logarithm of a scale is added where a density takes it off; the loss falls below 0 faster and faster; or the change
+    of the weights points uphill, step after step.
 
     ## When it is harmless
     In adversarial training, where one of several optimizers is meant to climb: this is not reported.
@@ -109,6 +110,15 @@ def loss_maximised(case: Case) -> Found:
                 f"and enters a loss of {observed.loss:.3g} with a {'plus' if logarithm else 'minus'}",
                 "remedy": "Turn the sign of the loss round.",
                 "harm": 0.95,
+            }
+            return
+    for observed in () if sound else distinct(case):
+        if (power := runaway_scale(observed)) is not None:
+            yield case.place(observed, power) | {
+                "how": "an exponential multiplies what is squared, and its exponent is added to the loss as well: "
+                "both fall without end as it does",
+                "remedy": "Take the logarithm of the scale off, as a density does, or turn its sign in the exponent.",
+                "harm": 0.9,
             }
             return
     if bottomless(case.losses()):
@@ -268,30 +278,3 @@ def output_ignores_input(case: Case) -> Found:
     if target.shape and target.shape[0] < 2:
         return
     yield {"varied": target.varied, "step": observed.step, "onset": "later", "harm": 0.8}
-
-
-@diagnosis(
-    "UT408",
-    "first-loss-far-from-chance",
-    message="the first loss is {first:.3g}, and answering without looking gives {chance:.3g}",
-    advice="Make the last layer's initial weights smaller; scale inputs and targets.",
-    source="Karpathy 2019, A Recipe for Training Neural Networks: verify the loss at init",
-)
-def first_loss_far_from_chance(case: Case) -> Found:
-    """A network that starts out sure of wrong answers.
-
-    ## What it means
-    A new network should answer about as often right as chance, or, where classes are unequal or targets lie off 0, as
-    one whose answers are all 0. A first loss of many times both means outputs that are large before anything was
-    learned: the first steps go into unlearning them.
-
-    ## When it is harmless
-    It costs a few steps, and is a remark, unless the run ended before the loss had come down to chance.
-
-    ## What to do
-    Scale the inputs; make the last layer's weights small.
-    """
-    losses, chance = case.losses(), case.outcome.chance
-    if chance > 0 and len(losses) and 5 * max(chance, undecided(case.run)) < losses[0] < math.inf:
-        unlearning = 0.6 if case.outcome.kind == "falling" else case.harm(0.45, 0.2, 0.1)
-        yield {"first": float(losses[0]), "chance": chance, "onset": "start", "harm": unlearning}

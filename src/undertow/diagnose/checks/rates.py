@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undertow.diagnose.case import Case
+from undertow.diagnose.case import LITTLE, Case
 from undertow.diagnose.raised import Raised, raised
 from undertow.diagnose.table import Found, diagnosis
 
@@ -96,7 +96,8 @@ def _told(later: Raised) -> dict[str, Any]:
 
 def _harm(case: Case, facts: Mapping[str, float]) -> float:
     damaged = _thrown(facts) or case.outcome.last > case.outcome.first or _grown(case) >= 3
-    partly = 0.6 if facts["loss_jump"] >= JUMPED or facts["late_ratio"] >= TOO_LARGE / 2 else 0.1
+    still_large = facts["late_ratio"] >= TOO_LARGE / 2 and case.skill < LITTLE
+    partly = 0.6 if facts["loss_jump"] >= JUMPED or still_large else 0.1
     return case.harm(0.9, 0.4, 0.1, partly) if damaged else case.harm(0.4, 0.3, 0.1)
 
 
