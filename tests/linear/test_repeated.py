@@ -12,7 +12,6 @@ import undertow
 from undertow.curvature import eigen
 from undertow.curvature.twice import twice_differentiable
 from undertow.errors import GraphError
-from undertow.linear.repeated import AFTER
 
 
 class Attention(nn.Module):
@@ -77,8 +76,7 @@ def drawn(operator):
 
 def repeating(operator):
     """The same operator when its next product is the first that is repeated."""
-    for _ in range(AFTER + 1):
-        operator._push(drawn(operator))
+    operator._push(drawn(operator))
     assert operator._repeated._notes is not None
     return operator
 

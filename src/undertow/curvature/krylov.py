@@ -95,6 +95,7 @@ def lanczos(product: Callable[[Tensor], Tensor], begun: Tensor, most: int) -> It
         length = _norm(following)
         values, mixes = torch.linalg.eigh(_tridiagonal(diagonal[: step + 1], beside[:step]))
         widest = float(values.abs().max())
+        yield Ritz(values, length * mixes[-1].abs(), [*basis], mixes)
         lost = lost or float((length * mixes[-1].abs()).min()) <= RIGHT * math.sqrt(eps) * widest
         if lost:
             length = _made_orthogonal(following, basis)
@@ -103,7 +104,6 @@ def lanczos(product: Callable[[Tensor], Tensor], begun: Tensor, most: int) -> It
             beside[step], lost = 0.0, True
             following = torch.randn(len(begun), generator=chance, dtype=begun.dtype)
             length = _made_orthogonal(following, basis)
-        yield Ritz(values, beside[step] * mixes[-1].abs(), [*basis], mixes)
 
 
 def _tridiagonal(diagonal: Tensor, beside: Tensor) -> Tensor:

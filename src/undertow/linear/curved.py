@@ -31,7 +31,7 @@ class Hessian(Operator):
     Its product with v is the derivative of <gradient, v>: a backward pass over the recorded gradient.
 
     Attributes:
-        often: Whether only what depends on v is computed from the third product on; see `Repeated`.
+        often: Whether only what depends on v is computed from the second product on; see `Repeated`.
     """
 
     inputs: Sequence[Tensor]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -95,15 +95,13 @@ class Listing(TorchDispatchMode):
 
     def _note(self, func: Any, args: Any, kwargs: Any, found: Any) -> None:
         """Keep what an operation on what moves has made."""
-        results = results_of(found)
-        places = self._places(args)
-        holes = tuple((place, inner, self.slot(tensor)) for place, inner, tensor in places)
-        made = tuple(self._fresh() if result is None else self.moving(result) for result in results)
-        blank = tuple([*value] if isinstance(value, (list, tuple)) else value for value in args)
-        for place, inner, _ in places:
+        holes, blank = [], [[*value] if isinstance(value, (list, tuple)) else value for value in args]
+        for place, inner, tensor in self._places(args):
+            holes.append((place, inner, self.slot(tensor)))
             if inner < 0:
-                blank = (*blank[:place], None, *blank[place + 1 :])
-        self.steps.append(Step(func, blank, kwargs, holes, made))
+                blank[place] = None
+        made = tuple(self._fresh() if result is None else self.moving(result) for result in results_of(found))
+        self.steps.append(Step(func, tuple(blank), kwargs, tuple(holes), made))
 
     def _in_place(self, func: Any, args: Any, kwargs: Any) -> Any:
         """An operation that writes into its first argument, recorded as one that makes a new tensor."""
@@ -129,9 +127,15 @@ class Listing(TorchDispatchMode):
 
     def _places(self, args: Any) -> list[tuple[int, int, Tensor]]:
         """What depends on what moves: its position, its position in a list there (or -1), and itself."""
-        alone = [(place, -1, value) for place, value in enumerate(args)]
-        inner = [(p, n, part) for p, v in enumerate(args) if isinstance(v, (list, tuple)) for n, part in enumerate(v)]
-        return [one for one in (*alone, *inner) if isinstance(one[2], Tensor) and self._depends(one[2])]
+        found = []
+        for place, value in enumerate(args):
+            if isinstance(value, Tensor):
+                if self._depends(value):
+                    found.append((place, -1, value))
+            elif isinstance(value, (list, tuple)):
+                parts = enumerate(value)
+                found += [(place, n, part) for n, part in parts if isinstance(part, Tensor) and self._depends(part)]
+        return found
 
     def _depends(self, tensor: Tensor) -> bool:
         return id(tensor) in self._slots
@@ -172,6 +176,6 @@ def arranged(steps: Sequence[Step], last: Collection[int], form: Form) -> tuple[
             continue
         operation = form(step.operation, seen.isdisjoint(step.results[1:]))
         slots = {*step.results, *(slot for *_, slot in step.holes)}
-        found.append(replace(step, operation=operation, done=tuple(slots - seen)))
+        found.append(Step(operation, step.arguments, step.named, step.holes, step.results, tuple(slots - seen)))
         seen |= slots
     return tuple(reversed(found))
