@@ -11,13 +11,15 @@ from torch import Tensor
 
 from undertow.engine.maps.matmul import LARGE, times
 from undertow.errors import GraphError
-from undertow.linear.listing import Listing, Step, arranged
+from undertow.linear.listing import Listing, Step, UnlistableError, arranged
 
 __all__ = ["Repeated", "pays"]
 
 SHARE = 4
 """Noting an operation takes about 20 microseconds, once; a product of matrices with `LARGE` multiply-adds is had by
 oneDNN in about as much less time. It pays from a few products on where one operation in so many is as large as that."""
+
+aten: Any = torch.ops.aten
 
 Map = Callable[[Sequence[Tensor]], list[Tensor]]
 
@@ -58,6 +60,8 @@ class Repeated:
             with tape:
                 found = self._product(tangents)
             last = [tape.slot(answer) for answer in found]
+            if len({*slots, *last}) < len(slots) + len(last):
+                raise UnlistableError("an answer is the vector itself, or another answer")
         except (GraphError, RuntimeError):  # as PyTorch hands on what is raised within a backward pass
             return self._product(tangents)
         steps = arranged(tape.steps, last, _form)
@@ -104,16 +108,47 @@ class _Notes:
 
 
 class _Products(Listing):
-    """Notes a product, and what goes into it from outside."""
+    """Notes a product, and what goes into it from outside.
+
+    Of what double backward passes are full of, matrices turned twice and sums with zeros, nothing is left.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._turned: dict[int, int] = {}
+        self._zeros: set[int] = set()
         self._inside: dict[int, Tensor] = {}
         self._outside: dict[int, tuple[Tensor, int]] = {}
 
     def outside(self) -> list[tuple[Tensor, int]]:
         """What went in and was not made within, with its version."""
         return [*self._outside.values()]
+
+    def _note(self, func: Any, args: Any, kwargs: Any, found: Any) -> None:
+        same = self._same(func, args, kwargs, found)
+        if same is not None:
+            self._keep(found)
+            self._slots[id(found)] = same
+            return
+        super()._note(func, args, kwargs, found)
+        if func is aten.t.default:
+            before, after = self.slot(args[0]), self.slot(found)
+            self._turned |= {before: after, after: before}
+        elif func is aten.zeros_like.default:
+            self._zeros.add(self.slot(found))
+
+    def _same(self, func: Any, args: Any, kwargs: Any, found: Any) -> int | None:
+        """Where what an operation has made stands already."""
+        if func is aten.t.default:
+            return self._turned.get(self.slot(args[0]))
+        if (
+            func is not aten.add.Tensor
+            or kwargs
+            or not all(_is_like(arg, found) and self._depends(arg) for arg in args)
+        ):
+            return None
+        left, right = (self.slot(arg) for arg in args)
+        return right if left in self._zeros else left if right in self._zeros else None
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
         for tensor in _tensors(args):
@@ -124,8 +159,12 @@ class _Products(Listing):
         return found
 
 
+def _is_like(value: Any, tensor: Tensor) -> bool:
+    return isinstance(value, Tensor) and value.shape == tensor.shape and value.dtype is tensor.dtype
+
+
 def _form(operation: Any, _first_alone: bool) -> Callable[..., Any]:
-    return times if operation in (torch.ops.aten.mm.default, torch.ops.aten.bmm.default) else operation
+    return times if operation in (aten.mm.default, aten.bmm.default) else operation
 
 
 def _tensors(args: Iterable[Any]) -> Iterator[Tensor]:
