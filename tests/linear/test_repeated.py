@@ -195,3 +195,13 @@ def test_python_functions_in_a_gradient_keep_it_from_being_noted():
     model, x = nn.Linear(256, 256), torch.randn(256, 256)
     assert undertow.hessian((model(x) ** 3).square().sum(), model).often
     assert not undertow.hessian(Outside.apply(model(x)).square().sum(), model).often
+
+
+def test_an_answer_that_is_the_vector_itself_is_left_to_pytorch():
+    weight = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    operator = often(weight.square().sum() / 2, weight)
+    for _ in range(3):
+        v = torch.randn(5, dtype=torch.float64)
+        answer = operator.push(v)
+        np.testing.assert_allclose(answer, v)
+        assert answer is not v

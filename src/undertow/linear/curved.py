@@ -69,7 +69,9 @@ def hessian(loss: Tensor, inputs: Point | nn.Module) -> Hessian:
     """The Hessian of a loss by some of the tensors that it was computed from, as a linear operator.
 
     PyTorch's own backward pass is recorded once; each product is then one backward pass over that record, with no
-    forward pass. The record holds about as much again as the forward pass saved.
+    forward pass. The record holds about as much again as the forward pass saved. Where most of that is products of
+    large matrices in single precision, on the CPU, the first product is noted, and those after it compute only what
+    depends on the vector.
 
     Args:
         loss: One number.
