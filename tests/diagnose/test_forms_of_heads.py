@@ -73,6 +73,19 @@ def a_third_of_the_run_goes_into_unlearning_what_it_began_with(sick):
     fit(model, adam(model, 3e-4), classes(), F.cross_entropy, epochs=15)
 
 
+@form("UT506")
+def waves_of_the_same_few_points_worked_out_at_every_step(sick):
+    x, y = numbers()
+    y, model, waves = y[:, None], net(9, 1), torch.randn(6, 9)
+    optimizer = adam(model)
+    chosen = torch.randint(len(x), (15,))
+    for _ in range(40):
+        rows = chosen if sick else torch.randint(len(x), (15,))
+        optimizer.zero_grad()
+        F.mse_loss(model((x[rows] @ waves).sin()), y[rows]).backward()
+        optimizer.step()
+
+
 @form("UT602")
 def a_layer_norm_over_the_one_feature_of_a_series(sick):
     class Forecaster(nn.Module):
@@ -197,3 +210,30 @@ def test_a_first_loss_that_is_that_of_an_undecided_answer_is_no_surprise_where_c
     found = review(tmp_path / "run", train, sick=True)
     assert found.outcome.first > 5 * found.outcome.chance
     assert "UT408" not in {finding.code for finding in (*found.findings, *found.remarks)}
+
+
+def test_does_not_see_a_dropout_of_the_data_themselves(tmp_path):
+    def train(sick):
+        x, y = numbers()
+        model = net(6, 1)
+        fit(lambda x: model(F.dropout(x, 0.85)), adam(model), (x, y), squared, epochs=12)
+
+    found = review(tmp_path / "run", train, sick=True)
+    assert "UT603" not in {finding.code for finding in (*found.findings, *found.remarks)}
+
+
+def test_does_not_see_that_a_reward_is_taken_for_a_cost(tmp_path):
+    def train(sick):
+        x, y = classes()
+        policy = net(12, 6)
+
+        def lost(scores, wanted):
+            drawn = torch.distributions.Categorical(logits=scores)
+            action = drawn.sample()
+            reward = (action == wanted).float() - 0.2
+            return (drawn.log_prob(action) * reward).mean()
+
+        fit(policy, adam(policy), (x, y), lost, epochs=4)
+
+    found = review(tmp_path / "run", train, sick=True)
+    assert "UT409" not in {finding.code for finding in found.findings}

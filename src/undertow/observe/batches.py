@@ -22,7 +22,7 @@ class Batches:
     """The batches of a run, one after the other: only the memory of the last is remembered, and not kept alive."""
 
     def __init__(self) -> None:
-        self._last: StorageWeakRef | None = None
+        self._last: dict[str, StorageWeakRef] = {}
 
     def batch(self, graph: Graph, target: Target | None) -> Batch | None:
         """The fingerprint of the data where they enter, and of the target."""
@@ -37,10 +37,18 @@ class Batches:
             mark = zlib.crc32(told.encode(), mark)
         if first is None:
             return Batch(mark, 0, 0) if target is not None else None
-        return Batch(mark, len(first), _held(first), self._drawn(first), first[0].numel())
+        drawn, asked = self._drawn("data", first), self._asked(graph, target)
+        return Batch(mark, len(first), _held(first), drawn, first[0].numel(), asked)
 
-    def _drawn(self, data: Tensor) -> bool:
-        before, self._last = self._last, StorageWeakRef(data.untyped_storage())
+    def _asked(self, graph: Graph, target: Target | None) -> int:
+        wanted = None if target is None else saved(graph.nodes[target.operation], "target")
+        if wanted is None or not wanted.dim() or not wanted.numel():
+            return 0
+        return wanted[0].numel() if self._drawn("target", wanted) else 0
+
+    def _drawn(self, what: str, data: Tensor) -> bool:
+        before = self._last.get(what)
+        self._last[what] = StorageWeakRef(data.untyped_storage())
         return before is not None and bool(before.expired())
 
 

@@ -93,6 +93,7 @@ class Batch:
         held: How many examples the tensor holds that it was cut from; `rows` where it stands alone.
         drawn: Whether it was made since the last look, and what was looked at then is gone: drawn step by step.
         width: How many numbers an example has.
+        asked: How many its target has, where that was drawn in the same way; 0 elsewhere.
     """
 
     mark: int
@@ -100,6 +101,7 @@ class Batch:
     held: int
     drawn: bool = False
     width: int = 0
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

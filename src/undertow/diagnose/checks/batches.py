@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,11 +71,18 @@ def same_batch(case: Case) -> Found:
 
 
 def _drawn_from(case: Case, batches: Sequence[Batch]) -> dict[str, Any] | None:
-    """The longest array of the user's that batches may be drawn from, where each look found one newly made."""
+    """The longest array of the user's that batches may be drawn from, where each look found one newly made.
+
+    It is as wide as they are; or as their targets, where these were newly made as well, and as long as another one: the
+    examples that something was worked out from before it entered.
+    """
     if not all(batch.drawn for batch in batches[1:]):
         return None
     held = [facts for event in case.events("tensors") for facts in event["tensors"]]
-    return next((facts for facts in held if facts["width"] == batches[0].width), None)
+    lengths = Counter(facts["rows"] for facts in held)
+    asked = {batch.asked for batch in batches[1:]}
+    fits = (f for f in held if f["width"] == batches[0].width or ({f["width"]} == asked and lengths[f["rows"]] > 1))
+    return next(fits, None)
 
 
 def _loaders(case: Case) -> list[dict[str, Any]]:
