@@ -135,13 +135,13 @@ def tiny_batch_norm(case: Case) -> Found:
     rare = 2 * len(seen) < len({id(p) for p, _ in training})
     if norm.entries > FEW or rare:
         return
-    tiny = norm.entries <= TINY
+    tiny, most_is_left = norm.entries <= TINY, case.skill < LITTLE
     yield case.place(observed, norm.operation) | {
         "statistics": "batch",
         "entries": norm.entries,
         "all_there_is": LEFT_OVER.get(norm.entries, "s"),
         "onset": "start",
-        "harm": case.harm(0.85, 0.5, 0.2, 0.6) if tiny else case.harm(0.6, 0.3, 0.55 if case.learned_little else 0.1),
+        "harm": case.harm(0.85, 0.5, 0.2, 0.6) if tiny else case.harm(0.6, 0.3, 0.1, 0.55 if most_is_left else 0.1),
     }
 
 
