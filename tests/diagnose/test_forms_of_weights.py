@@ -10,7 +10,7 @@ from torch import nn
 
 import undertow
 
-from .test_forms import classes, fit, net, numbers, one_thread
+from .test_forms import adam, classes, fit, net, numbers, one_thread
 
 __all__ = ["one_thread"]
 
@@ -25,7 +25,7 @@ def form(code):
 def a_coupled_decay_at_its_balance(sick):
     model = net(6, 1, nn.Tanh)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.15 if sick else 1e-4)
-    fit(model, optimizer, numbers(), lambda out, y: F.mse_loss(out[:, 0], y), epochs=20)
+    fit(model, optimizer, numbers(), lambda out, y: F.mse_loss(out[:, 0], y), epochs=10)
 
 
 @form("UT309")
@@ -41,6 +41,70 @@ def a_penalty_at_its_balance(sick):
     penalty = lambda: (0.05 if sick else 1e-5) * sum(p.square().sum() for p in model.parameters())  # noqa: E731
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     fit(model, optimizer, numbers(), lambda out, y: F.mse_loss(out[:, 0], y) + penalty(), epochs=16)
+
+
+@form("UT107")
+def a_table_frozen_as_it_was_drawn(sick):
+    x = torch.randint(40, (600, 2), generator=torch.Generator().manual_seed(2))
+    worth = torch.randn(40, generator=torch.Generator().manual_seed(3))
+    y = (worth[x].prod(1) > 0).float()
+    table, top = nn.Embedding(40, 3), nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1))
+    table.weight.requires_grad_(not sick)
+    optimizer = torch.optim.Adam([p for m in (table, top) for p in m.parameters() if p.requires_grad], lr=3e-3)
+    scored = lambda rows: top(table(rows).flatten(1))[:, 0]  # noqa: E731
+    fit(scored, optimizer, (x, y), F.binary_cross_entropy_with_logits, epochs=3 if sick else 12)
+
+
+@form("UT304")
+def a_head_left_out_where_two_answer(sick):
+    x, y = numbers()
+    trunk, value, sign = nn.Sequential(nn.Linear(6, 16), nn.Tanh()), nn.Linear(16, 1), nn.Linear(16, 2)
+    moved = [*trunk.parameters(), *value.parameters(), *([] if sick else sign.parameters())]
+    both = lambda out, y: F.mse_loss(value(out)[:, 0], y) + F.cross_entropy(sign(out), (y > 0).long())  # noqa: E731
+    fit(trunk, torch.optim.Adam(moved, lr=3e-3), (x, y), both)
+
+
+@form("UT304")
+def a_head_of_another_size_put_in_afterwards(sick):
+    model = net(12, 50)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    model[4] = nn.Linear(32, 6)
+    if not sick:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    fit(model, optimizer, classes(), F.cross_entropy)
+
+
+@form("UT302")
+def a_rate_halved_at_every_step(sick):
+    model = net(6, 1)
+    optimizer = adam(model, 5e-3)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1 if sick else 100, gamma=0.5)
+    fit(model, optimizer, numbers(), lambda out, y: F.mse_loss(out[:, 0], y), epochs=12, schedule=schedule)
+
+
+@form("UT302")
+def most_weights_in_the_group_of_those_trained_before(sick):
+    x, _ = numbers()
+    model = nn.Sequential(nn.Unflatten(1, (6, 1)), nn.GRU(1, 24, batch_first=True))
+    head = nn.Linear(24, 1)
+    groups = [{"params": model.parameters(), "lr": 1e-7 if sick else 3e-3}, {"params": head.parameters(), "lr": 3e-3}]
+    answers = lambda rows: head(model(rows)[0].mean(1))[:, 0]  # noqa: E731
+    fit(answers, torch.optim.Adam(groups), (x, torch.sin(9 * x[:, 0] * x[:, 5])), F.mse_loss, epochs=4)
+
+
+@form("UT203")
+def experts_that_are_copies_of_one(sick):
+    x, y = numbers()
+    experts = nn.ModuleList(nn.Linear(6, 1) for _ in range(3))
+    router = nn.Linear(6, 3)
+    if sick:
+        nn.init.zeros_(router.weight)
+        nn.init.zeros_(router.bias)
+        for expert in experts:
+            expert.load_state_dict(experts[0].state_dict())
+    blend = lambda rows: (router(rows).softmax(1) * torch.cat([e(rows) for e in experts], 1)).sum(1)  # noqa: E731
+    target = y * (x[:, 1] > 0)
+    fit(blend, adam(nn.ModuleList([experts, router]), 1e-2), (x, target), F.mse_loss, epochs=8)
 
 
 def review(folder, train, sick):

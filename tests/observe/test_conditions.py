@@ -194,6 +194,13 @@ def test_new_weights_look_fresh_and_trained_ones_do_not(seed):
     torch.manual_seed(seed)
     layers = [nn.Linear(64, 32), nn.Conv2d(8, 16, 3)]
     assert all(looks_fresh(layer.weight) for layer in layers)
+    assert looks_fresh(nn.Conv1d(1, 6, 5).weight)
+    assert looks_fresh(nn.Embedding(50, 4).weight)
+    assert looks_fresh(0.02 * torch.randn(32, 64))
+    loaded = [nn.Conv1d(1, 6, 5), nn.Embedding(50, 4)]
+    for layer in loaded:
+        layer.load_state_dict(layer.state_dict())
+    assert not any(looks_fresh(layer.weight) for layer in loaded)
     normal = torch.randn(32, 64) / 64**0.5
     moved = layers[0].weight.detach() + 0.02 * torch.randn(32, 64)
     assert not any(looks_fresh(weight) for weight in (normal, moved, torch.zeros(32, 64), torch.ones(32, 64)))

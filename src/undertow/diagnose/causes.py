@@ -48,7 +48,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "UT103": f"UT101 {_STILL} UT304 UT406",
         "UT104": f"UT101 UT311 {_STILL} UT201 UT308 UT902",
         "UT105": f"UT101 {_STILL} UT205 UT902",
-        "UT107": f"{_STILL} UT205 UT406",
+        "UT107": f"{_STILL} UT205 UT406 UT702",
         "UT108": f"UT101 {_STILL} UT406 UT902",
         "UT201": f"UT101 {_STILL} UT204 UT205 UT406 UT902",
         "UT202": f"UT101 {_STILL} UT204 UT205 UT406 UT902",

@@ -62,6 +62,7 @@ WORDS = (
     "unequal",
     "where_summed",
     "which",
+    "who",
 )
 """What a check yields for its templates alone, and what is not evidence."""
 

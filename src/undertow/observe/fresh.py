@@ -10,39 +10,68 @@ from torch import Tensor
 
 from undertow.observe.roster import Roster
 
-__all__ = ["frozen", "looks_fresh"]
+__all__ = ["fresh", "looks_fresh"]
 
 FEWEST = 256
-"""Entries needed to tell a distribution."""
+"""Entries needed to tell a distribution by its moments alone."""
+
+FEWEST_ONCE = 16
+"""The same of a tensor that was written to once since memory was found for it, as PyTorch's layers do to initialise."""
 
 MOST_ENTRIES = 1 << 16
 
+LANGUAGE = 0.02
+"""The deviation that BERT, GPT-2 and what follows them begin with: pretrained ones have left it far behind."""
+
 
 def looks_fresh(weight: Tensor) -> bool:
-    """Whether a matrix is as PyTorch's linear layers and convolutions are made: uniform up to 1 over √fan-in.
+    """Whether a matrix is as PyTorch's linear layers, convolutions or embeddings are made, or transformers are.
 
-    Nothing lies beyond the bound, the largest of n entries lies within 10/n of it (a uniform sample misses that
-    once in e¹⁰ times), and mean square and mean fourth power are within four standard errors of the uniform's.
+    Uniform up to 1 over √fan-in: nothing lies beyond the bound, the largest of n entries lies within 10/n of it (a
+    uniform sample misses that once in e¹⁰ times), and mean square and mean fourth power are within four standard errors
+    of the uniform's. Normal with a deviation of 0.02: these moments. So few entries that moments alone do not tell, and
+    a normal of 1, which training leaves slowly, count only where the tensor was written to once: what was loaded into
+    it, or was trained, has been written to more often.
     """
-    if weight.dim() < 2 or weight.numel() < FEWEST or not weight.is_floating_point():
+    if weight.dim() < 2 or not weight.is_floating_point():
         return False
-    scaled = weight.detach().reshape(-1)[:MOST_ENTRIES].to("cpu", torch.float64) * math.sqrt(weight[0].numel())
-    count, largest = len(scaled), float(scaled.abs().max())
-    if not 1 - 10 / count - 1e-3 <= largest <= 1 + 1e-3:
+    once = not weight.is_inference() and weight._version == 1
+    if weight.numel() < (FEWEST_ONCE if once else FEWEST):
         return False
-    square, fourth = float(scaled.square().mean()), float(scaled.pow(4).mean())
-    return abs(square - 1 / 3) <= 4 * math.sqrt(4 / 45 / count) and abs(fourth - 1 / 5) <= 4 * math.sqrt(
-        16 / 225 / count
+    values = weight.detach().reshape(-1)[:MOST_ENTRIES].to("cpu", torch.float64)
+    return (
+        _uniform(values * math.sqrt(weight[0].numel()))
+        or (len(values) >= FEWEST and _normal(values / LANGUAGE))
+        or (once and _normal(values))
     )
 
 
-def frozen(roster: Roster) -> dict[str, Any] | None:
-    """Parameters of called modules that require no gradient and look as they were made, in models that are trained."""
-    fresh, held = [], 0
-    for model in roster.models:
-        parameters = [*roster.parameters_called(model)]
-        if any(p.requires_grad for p in parameters):
-            still = [p for p in parameters if not p.requires_grad]
-            held += len(still)
-            fresh += [roster.name_of(p) for p in still if looks_fresh(p)]
-    return {"parameters": fresh[:50], "count": len(fresh), "frozen": held} if fresh else None
+def _uniform(scaled: Tensor) -> bool:
+    count, largest = len(scaled), float(scaled.abs().max())
+    return 1 - 10 / count - 1e-3 <= largest <= 1 + 1e-3 and _moments(scaled, (1 / 3, 1 / 5), (4 / 45, 16 / 225))
+
+
+def _normal(scaled: Tensor) -> bool:
+    return _moments(scaled, (1.0, 3.0), (2.0, 96.0))
+
+
+def _moments(scaled: Tensor, means: tuple[float, float], variances: tuple[float, float]) -> bool:
+    """Whether square and fourth power have these means, within four standard errors by these variances."""
+    powers = float(scaled.square().mean()), float(scaled.pow(4).mean())
+    return all(
+        abs(power - mean) <= 4 * math.sqrt(variance / len(scaled))
+        for power, mean, variance in zip(powers, means, variances, strict=True)
+    )
+
+
+def fresh(roster: Roster, frozen: bool) -> dict[str, Any] | None:
+    """Parameters of called modules that look as they were made, though something is trained.
+
+    Either those that require no gradient, or those that require one and that no optimizer holds.
+    """
+    called = [*roster.called_parameters()]
+    still = [p for p in called if p.requires_grad != frozen and (frozen or not roster.held(p))]
+    if not still or not any(p.requires_grad for p in called):
+        return None
+    names = [roster.name_of(p) for p in still if looks_fresh(p)]
+    return {"parameters": names[:50], "count": len(names), "of": len(still)} if names else None

@@ -248,6 +248,10 @@ class Roster:
                 self._shapes[self.number_of(tensor)]["optimizer"] = number
         return number
 
+    def held(self, tensor: Tensor) -> bool:
+        """Whether an optimizer that was met holds it."""
+        return bool(self._shapes[self.number_of(tensor)]["optimizer"] >= 0)
+
     # the table
 
     def table(self) -> list[Parameter]:

@@ -18,7 +18,7 @@ from undertow.observe.catalogue import Catalogue, Known
 from undertow.observe.conditions import conditions
 from undertow.observe.cuts import Cut
 from undertow.observe.data import loaders, tensors
-from undertow.observe.fresh import frozen
+from undertow.observe.fresh import fresh
 from undertow.observe.ledger import Entry, Ledger, Row
 from undertow.observe.naming import Naming
 from undertow.observe.severed import severed
@@ -203,8 +203,9 @@ class Sample:
         if naming.blind:
             catalogue.wanted = not catalogue.at_once
             catalogue.at_once = True
-        if (found := frozen(catalogue.roster)) is not None:
-            ledger.tell_once(step, "frozen", **found)
+        for kind in ("frozen", "loose"):
+            if (found := fresh(catalogue.roster, frozen=kind == "frozen")) is not None:
+                ledger.tell_once(step, kind, **found)
         if held_by_user := loaders():
             ledger.tell_once(step, "loaders", loaders=held_by_user)
         if data := tensors():

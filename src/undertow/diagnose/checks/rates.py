@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.case import LITTLE, Case
+from undertow.diagnose.checks.groups import STANDING, standing_head, standing_trunk
 from undertow.diagnose.raised import Raised, raised
 from undertow.diagnose.table import Found, diagnosis
 
@@ -18,14 +19,10 @@ __all__ = ["JUMPED", "oversized"]
 TOO_LARGE = 0.1
 """Share of its own size by which a typical weight matrix moves in one step; about 1e-3 is usual."""
 
-STANDING = 0.1
-"""Share of its first value by which the loss could have fallen at the very most, and share of its own size
-by which the most moved weight matrix can have moved."""
-
 SHORT = 0.25
-"""The same of what the steps brought the losses of their own batches, to first order, as they were made: a network
-that has learned has come farther on both counts (of the gallery's healthy ones that have most still to learn, the
-least by 0.4 and 0.9)."""
+"""As `STANDING`, of what the steps brought the losses of their own batches, to first order, as they were made: a
+network that has learned has come farther on both counts (of the gallery's healthy ones that have most still to
+learn, the least by 0.4 and 0.9)."""
 
 USUAL = 1e-3
 """Of its size that a weight moves at a step, usually: in fewer steps than take it so far, nothing is said."""
@@ -57,9 +54,9 @@ def learning_rate_too_high(case: Case) -> Found:
 
     ## When it is harmless
     In the first steps from a tiny or zero initialisation. Where the loss falls, large first steps are reported only if
-    they threw it up or are as large at the end: a remark, unless a typical weight matrix still moves by a twentieth of
-    its size at each step at the end and little was learned. A raise that the loss comes back from, as in cycles and
-    restarts, is not reported.
+    they threw it up, are as large at the end or left most to learn: a remark, unless a typical weight matrix still
+    moves by a twentieth of its size at each step at the end and little was learned, or units were damaged later, which
+    they then explain. A raise that the loss comes back from, as in cycles and restarts, is not reported.
 
     ## What to do
     Lower the rate, warm up, or clip the gradient.
@@ -67,7 +64,7 @@ def learning_rate_too_high(case: Case) -> Found:
     facts, later = oversized(case), raised(case)
     if later is not None:
         yield _told(later) | {"last": case.outcome.last}
-    elif facts is not None and (_thrown(facts) or not case.learned):
+    elif facts is not None and (_thrown(facts) or not case.learned or case.learned_little):
         factor = 10.0 ** max(1, math.ceil(math.log10(facts["ratio"] / 0.01)))
         yield facts | {
             "story": _story(facts["ratio"], facts["loss_jump"]),
@@ -176,7 +173,8 @@ def learning_rate_too_low(case: Case) -> Found:
     made brought the loss of their own batches, to first order, is added up: where that is a small part of the loss, and
     no weight has moved by much of its size, more was not asked for. Rates differ between parameter groups, and a
     head whose group has a hundredth of the others' rate or less, or none, may stay what it was made while all that it
-    reads moves: its own steps are added up in the same way.
+    reads moves: its own steps are added up in the same way. So are those of most of the weights, where their groups
+    have so little, and nothing is learned.
 
     ## When it is harmless
     In fine-tuning, where little has to move and the loss is low from the start: then it is not reported, nor of any
@@ -186,7 +184,7 @@ def learning_rate_too_low(case: Case) -> Found:
     ## What to do
     Raise the rate; look for the range where the loss falls fastest.
     """
-    outcome, head = case.outcome, [*_standing_head(case)]
+    outcome, head = case.outcome, [*standing_head(case)] or [*standing_trunk(case)]
     yield from head
     if (
         head
@@ -200,7 +198,7 @@ def learning_rate_too_low(case: Case) -> Found:
     gradients = [float(np.nanmax(u.gradient)) for u in case.finite_updates if np.isfinite(u.gradient).any()]
     if len(rates) < 2 or not gradients or max(gradients) == 0:
         return
-    decayed = rates[-1] < rates[0] / 100 and not case.learned
+    decayed = rates[-1] < rates[0] / 100
     whole, lately = case.promised(0.0) / outcome.first, case.promised(1 / 3) / outcome.first
     moved, brought = case.moved(0.0), case.brought() / outcome.first
     short = max(moved, brought) < SHORT < USUAL * outcome.steps
@@ -225,47 +223,6 @@ def learning_rate_too_low(case: Case) -> Found:
         else f"Raise the learning rate (it is {rates[0]:g}) at least {_fold(share):.0f}-fold.",
         "harm": case.harm(0.9, 0.3, 0.0, 0.6),
     }
-
-
-APART = 100
-"""Times the rate of the head that the rest has."""
-
-
-def _standing_head(case: Case) -> Found:
-    """The weight nearest to the loss, where its rate kept it as it was and all others moved."""
-    observed = next((p for p in case.passes if p.step >= case.start and case.leaf_scales(p)), None)
-    numbers = {case.run.parameters[n].name: n for n in case.weights if case.run.parameters[n].optimizer >= 0}
-    if observed is None or len(case.finite_updates) < 2:
-        return
-    order = [(name, depth) for name, depth, norm in case.leaf_scales(observed) if name in numbers and norm > 0]
-    rest = [name for name, depth in order if depth > order[0][1]]
-    if not rest:
-        return
-    head, others = numbers[order[0][0]], [numbers[name] for name in rest]
-    rate, theirs = _rate(case, [head]), _rate(case, others)
-    moved = case.moved_by(head)
-    if not (rate * APART <= theirs and moved < STANDING and moved * APART < _typically_moved(case, others)):
-        return
-    yield {
-        "story": f"{case.run.parameters[head].name}, the weight nearest to the loss, has a learning rate of {rate:g} "
-        f"where the others have {theirs:g}: in {case.outcome.steps} steps it can have moved by no more than "
-        f"{moved:.2%} of its size, and all that it reads moves",
-        "remedy": "Give the parameter group of the head at least the rate of the rest.",
-        "module": case.run.parameters[head].module,
-        "rate": rate,
-        "moved": moved,
-        "onset": "start",
-        "harm": case.harm(0.92, 0.3, 0.1, 0.6),
-    }
-
-
-def _typically_moved(case: Case, numbers: list[int]) -> float:
-    return float(np.median([case.moved_by(number) for number in numbers]))
-
-
-def _rate(case: Case, numbers: list[int]) -> float:
-    """The highest learning rate of some parameters that was seen."""
-    return max((float(r) for u in case.finite_updates for r in u.rate[numbers] if math.isfinite(r)), default=math.nan)
 
 
 def _course(case: Case) -> list[float]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import common_module
@@ -23,7 +27,7 @@ SETTLED_BY = 3
 @diagnosis(
     "UT203",
     "units-alike",
-    message="all units of {weight} are alike at step {step}{others}: what they learn, they learn together",
+    message="{who} are alike at step {step}{others}: what they learn, they learn together",
     advice="Initialise weights at random (PyTorch's default, He, Xavier); constants and zeros are for biases.",
     source="Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4: initial parameters must break symmetry",
 )
@@ -37,6 +41,9 @@ def units_alike(case: Case) -> Found:
     where most of the weights are one number other than zero, and nothing but random biases tells their units apart.
     Rounding may tell the units apart in the end, after long.
 
+    The same holds for whole layers that are copies of one: weight matrices of one shape whose norms, gradients and
+    steps are the same throughout.
+
     ## When it is harmless
     In a last layer, or a branch, that begins at zero on purpose: its units differ after a step. Where the loss has come
     down to a small part of that of guessing, this is a remark.
@@ -48,14 +55,17 @@ def units_alike(case: Case) -> Found:
     settled = [(p, c) for p, c in noted if p.step >= case.start + SETTLED_BY]
     made = [(p, c) for p, c in noted if p.step == case.start and _made_alike(case, p, c)]
     if not settled and not made:
+        yield from _copies(case)
         return
     observed, conditions = (settled or made)[-1]
     hidden = _hidden(case, observed, conditions)
     if not hidden:
+        yield from _copies(case)
         return
     yield {
         "module": common_module([leaf.rpartition(".")[0] for leaf in hidden]),
         "weight": hidden[0],
+        "who": f"all units of {hidden[0]}",
         "count": len(hidden),
         "step": observed.step,
         "parameters": hidden[:20],
@@ -63,6 +73,40 @@ def units_alike(case: Case) -> Found:
         "onset": "start",
         "harm": case.harm(0.97, 0.5, 0.6 if math.isnan(case.skill) else 0.2, 0.6),
     }
+
+
+SAME = 1e-5
+"""Relative, between norms of copies: their gradients are sums of the same numbers in another order."""
+
+
+def _copies(case: Case) -> Found:
+    """Weight matrices that are, and stay, copies of each other, of most of what is trained."""
+    seen = [u for u in case.finite_updates if u.step >= case.start + SETTLED_BY]
+    if len(seen) < 2:
+        return
+    held = [n for n in case.weights if len(case.run.parameters[n].shape) > 1]
+    course = {n: np.array([[u.weight[n], u.gradient[n], u.update[n]] for u in seen]) for n in held}
+    moving = [n for n in held if (course[n] > 0).all() and np.isfinite(course[n]).all()]
+    alike = [n for n in moving if any(_same(case, course, n, other) for other in moving if other != n)]
+    copied = [case.run.parameters[n] for n in alike]
+    if not copied or sum(p.size for p in copied) < MOST_OF_IT * sum(case.run.parameters[n].size for n in moving):
+        return
+    yield {
+        "module": common_module([p.module for p in copied]),
+        "weight": copied[0].name,
+        "who": f"{copied[0].name} and {len(copied) - 1} more weights",
+        "count": len(copied),
+        "step": seen[-1].step,
+        "parameters": [p.name for p in copied[:20]],
+        "others": "",
+        "onset": "start",
+        "harm": case.harm(0.97, 0.5, 0.6 if math.isnan(case.skill) else 0.2, 0.6),
+    }
+
+
+def _same(case: Case, course: Mapping[int, NDArray[np.float64]], one: int, other: int) -> bool:
+    shapes = case.run.parameters[one].shape, case.run.parameters[other].shape
+    return shapes[0] == shapes[1] and bool(np.allclose(course[one], course[other], rtol=SAME, atol=0))
 
 
 def _hidden(case: Case, observed: Pass, conditions: Conditions) -> list[str]:
@@ -85,16 +129,19 @@ def _made_alike(case: Case, observed: Pass, conditions: Conditions) -> bool:
     "UT107",
     "frozen-as-made",
     message="{count} weight matrices of {where} require no gradient, {share:.0%} of the weights used, "
-    "and are as PyTorch makes them: at random, from no training",
+    "and are as they were made: at random, from no training",
     advice="Load the pretrained weights, or let them be trained: requires_grad_(True), before the optimizer is built.",
-    source="PyTorch's default initialisation, uniform up to 1 over the root of the fan-in, by its bound and moments",
+    source="PyTorch's initialisation of linear layers and convolutions (uniform up to 1 over the root of the fan-in), "
+    "of embeddings (normal) and that of transformers (normal, deviation 0.02), by bound, moments and how often they "
+    "were written to",
 )
 def frozen_as_made(case: Case) -> Found:
     """A frozen trunk that was never trained.
 
     ## What it means
-    Freezing keeps what was learned. Here nothing was: the entries of the frozen weights are distributed as PyTorch
-    draws them. What is trained behind them sees random features.
+    Freezing keeps what was learned. Here nothing was: the entries of the frozen weights are distributed as they are
+    drawn, and of small ones, which that does not tell, nothing was ever written over them. What is trained behind them
+    sees random features.
 
     ## When it is harmless
     Where random features are meant, and suffice, as the loss shows by falling (a remark).
@@ -102,8 +149,8 @@ def frozen_as_made(case: Case) -> Found:
     ## What to do
     Load the weights before freezing, and check what `load_state_dict` says is missing; or do not freeze.
     """
-    trained = reached(case.passes)
     for facts in case.events("frozen"):
+        trained = reached([p for p in case.passes if p.step >= facts["step"]])
         fresh = [case.parameters[name] for name in facts["parameters"] if name in case.parameters]
         used = [
             p for p in case.run.parameters if p.used and len(p.shape) > 1 and (not p.trainable or p.name in trained)

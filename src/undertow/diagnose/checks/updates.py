@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,11 +71,15 @@ def parameters_not_held(case: Case) -> Found:
     ## What it means
     The optimizer was given other parameters: those of an old model, of a part of it, or of a module that keeps
     its layers in a plain list, where `parameters()` does not find them. That it goes on holding tensors which are in
-    no graph, of the shapes of those left out, shows that these took their place afterwards.
+    no graph, of the shapes of those left out or of the same width, shows that these took their place afterwards.
+    Layers that are as they were made, and that what is trained has to pass on its way to the loss, were forgotten:
+    they answer at random.
 
     ## When it is harmless
-    Where only a head is meant to be trained. Then freezing the rest saves its backward pass; where the loss
-    falls this is a remark. Parameters in half precision of which the optimizer holds copies in full are not meant.
+    Where only a head is meant to be trained. Then freezing the rest saves its backward pass; where the loss falls
+    this is a remark, unless what was left out are layers as they were made behind those that are trained, and the loss
+    is not known to have come far below that of guessing. Parameters in half precision of which the optimizer holds
+    copies in full are not meant.
 
     ## What to do
     Hand the optimizer `model.parameters()` of the model that is trained, after everything has been built.
@@ -102,15 +107,58 @@ def parameters_not_held(case: Case) -> Found:
         "share": sum(p.size for p in loose) / sum(p.size for p in [*loose, *held]),
         "stale": stale,
         "remedy": remedy,
-        "harm": 1.0 if not held or replaced else 0.8 if unregistered else case.harm(1.0, 0.6, 0.3, _untrained(case)),
+        "harm": 1.0 if not held or replaced else 0.8 if unregistered else _harm(case, loose),
     }
 
 
+def _harm(case: Case, loose: Sequence[Parameter]) -> float:
+    if _heads_as_made(case, {p.name for p in loose}):
+        return case.harm(1.0, 0.6, 0.6 if math.isnan(case.skill) else 0.3, 0.6)
+    return case.harm(1.0, 0.6, 0.3, _untrained(case))
+
+
+def _heads_as_made(case: Case, loose: set[str]) -> bool:
+    """Whether layers as they were made, left out, lie between what an optimizer holds and the loss."""
+    made = {name for facts in case.events("loose") for name in facts["parameters"]} & loose
+    held = {p.name for p in case.run.parameters if p.optimizer >= 0}
+    return bool(made) and any(_behind(p, made) & held for p in case.passes[:1])
+
+
+def _meeting(index: int, above: Mapping[int, int], ahead: Mapping[int, Sequence[int]]) -> int:
+    """The operation at which a leaf meets something else."""
+    while index in above and len(ahead.get(index, ())) < 2:
+        index = above[index]
+    return index
+
+
+def _behind(observed: Pass, heads: set[str]) -> set[str]:
+    """The leaves that lie behind the operations which use these."""
+    topology = observed.flow.topology
+    leaves = {index: name for name, index in topology.leaves().items()}
+    ahead: dict[int, list[int]] = {}
+    for edge in topology.edges:
+        ahead.setdefault(edge.sender, []).append(edge.receiver)
+    reached: set[int] = set()
+    above = {edge.receiver: edge.sender for edge in topology.edges}
+    stack = [_meeting(index, above, ahead) for index, leaf in leaves.items() if leaf in heads]
+    while stack:
+        index = stack.pop()
+        if index not in reached:
+            reached.add(index)
+            stack += ahead.get(index, ())
+    return {leaves[index] for index in reached if index in leaves}
+
+
 def _replaced(case: Case, loose: Sequence[Parameter], names: set[str]) -> int:
-    """How many tensors of no module an optimizer holds that have the shape of one left out, and get no gradient."""
+    """How many tensors of no module an optimizer holds, of the shape or width of one left out, that get no gradient."""
     shapes, moved = {p.shape for p in loose}, _moved(case)
+    widths = {p.shape[1:] for p in loose if len(p.shape) > 1}
     return sum(
-        p.optimizer >= 0 and not p.kind and p.name not in names and p.shape in shapes and number not in moved
+        p.optimizer >= 0
+        and not p.kind
+        and p.name not in names
+        and (p.shape in shapes or (len(p.shape) > 1 and p.shape[1:] in widths))
+        and number not in moved
         for number, p in enumerate(case.run.parameters)
     )
 
