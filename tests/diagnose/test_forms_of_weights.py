@@ -125,3 +125,27 @@ def test_a_fault_in_another_form_is_named_and_its_twin_is_not_accused_of_it(name
     well = review(tmp_path / "well", train, sick=False)
     assert code not in {finding.code for finding in well.findings}
     assert math.isfinite(well.outcome.last)
+
+
+def test_a_rate_a_tenth_of_what_would_do_is_not_told_from_a_short_run(tmp_path):
+    def train(_):
+        model = net(6, 1, nn.Tanh)
+        fit(model, torch.optim.SGD(model.parameters(), lr=0.01), numbers(), lambda out, y: F.mse_loss(out[:, 0], y))
+
+    found = review(tmp_path / "run", train, sick=True)
+    assert "UT302" not in {finding.code for finding in (*found.findings, *found.remarks)}
+
+
+def test_a_gradient_that_only_one_of_two_losses_loses_is_not_named(tmp_path):
+    def train(_):
+        (x, y), trunk = numbers(), nn.Sequential(nn.Linear(6, 32), nn.Tanh())
+        value, sign = nn.Linear(32, 1), nn.Linear(32, 2)
+        optimizer = adam(nn.ModuleList([trunk, value, sign]))
+        for rows in (rows for _ in range(8) for rows in torch.randperm(600).split(30)):
+            F.mse_loss(value(trunk(x[rows]))[:, 0], y[rows]).backward()
+            optimizer.zero_grad(set_to_none=False)
+            F.cross_entropy(sign(trunk(x[rows])), (y[rows] > 0).long()).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    assert "UT307" not in {finding.code for finding in review(tmp_path / "run", train, sick=True).findings}

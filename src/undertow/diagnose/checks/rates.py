@@ -198,9 +198,9 @@ def learning_rate_too_low(case: Case) -> Found:
     gradients = [float(np.nanmax(u.gradient)) for u in case.finite_updates if np.isfinite(u.gradient).any()]
     if len(rates) < 2 or not gradients or max(gradients) == 0:
         return
-    decayed = rates[-1] < rates[0] / 100
     whole, lately = case.promised(0.0) / outcome.first, case.promised(1 / 3) / outcome.first
     moved, brought = case.moved(0.0), case.brought() / outcome.first
+    decayed = rates[-1] < rates[0] / 100 and (moved < SHORT or not case.learned)  # or else the loss came to a stand
     short = max(moved, brought) < SHORT < USUAL * outcome.steps
     still = short or max(whole, moved) < STANDING
     if not (still or (decayed and lately < STANDING / 4)):
