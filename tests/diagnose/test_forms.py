@@ -140,7 +140,7 @@ def one_answer_after_the_other_in_a_binary_task(sick):
             optimizer.step()
 
 
-@form("UT704")
+@form("UT302")
 def a_rate_that_decays_by_step_where_it_should_by_epoch(sick):
     model = net(6, 1)
     optimizer = adam(model, 1e-3)
