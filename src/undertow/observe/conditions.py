@@ -141,12 +141,13 @@ LOG_TOTALS = {
 
 
 def _attentions(graph: Graph, head: LossHead) -> Iterator[Attention]:
-    users = _users(graph)
+    users: dict[int, list[int]] = {}
     for index, node in enumerate(graph.nodes):
         name = type(node).__name__
         rows = None
-        if name == "SoftmaxBackward0" and index not in head.operations and _weighs(graph, users, index):
-            rows = _softmax_rows(node)
+        if name == "SoftmaxBackward0" and index not in head.operations:
+            users = users or _users(graph)
+            rows = _softmax_rows(node) if _weighs(graph, users, index) else None
         elif name in LOG_TOTALS:
             rows = _fused_rows(node, LOG_TOTALS[name])
         if rows is not None and rows.shape[-1] > 1 and len(rows):
