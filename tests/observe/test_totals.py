@@ -74,6 +74,17 @@ def test_how_often_the_mean_over_what_counts_is_in_the_loss(written):
         assert sum(found.counts) == len(asked) - 3 * ("passed over" in written)
 
 
+@pytest.mark.parametrize("weight", [None, FACTORS])
+@pytest.mark.parametrize("loss", [F.cross_entropy, lambda z, y, **how: F.cross_entropy(z, y, **how) + 7.0])
+def test_what_is_passed_over_by_its_usual_number_is_not_counted_either(loss, weight):
+    asked = torch.where(PADDED == 0, -100, PADDED)
+    logits = LOGITS(FEATURES)
+    found = wanted(loss(logits, asked, weight=weight, reduction="sum"))
+    assert found.counts == (0, 1, 1, 3)
+    assert found.times == (5 if weight is None else 1 + 2 + 3 * 4)
+    assert found.offset == pytest.approx(0 if loss is F.cross_entropy else 7, rel=1e-5)
+
+
 def test_what_is_passed_over_is_not_counted():
     assert wanted(F.cross_entropy(LOGITS(FEATURES), PADDED, ignore_index=0)).counts == (0, 1, 1, 3)
 

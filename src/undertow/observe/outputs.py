@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.graph import Graph
-from undertow.observe.saved import saved
+from undertow.observe.saved import saved, signed
 
 __all__ = ["SQUASHES", "VIEWS", "behind_views", "output", "wrapped"]
 
@@ -55,7 +55,7 @@ def _is_view(node: Any) -> bool:
 
 def wrapped(dimension: int, dimensions: int) -> int:
     """A dimension as nodes save it, where those counted from the end are given as unsigned."""
-    return (dimension - (1 << 64) if dimension >= 1 << 63 else dimension) % max(1, dimensions)
+    return signed(dimension) % max(1, dimensions)
 
 
 def _operand(graph: Graph, index: int, position: int, name: str) -> Tensor | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["saved"]
+__all__ = ["saved", "signed"]
 
 
 def saved(node: Any, name: str) -> Tensor | None:
@@ -19,3 +19,8 @@ def saved(node: Any, name: str) -> Tensor | None:
     except RuntimeError:
         return None
     return value if isinstance(value, Tensor) else None
+
+
+def signed(number: int) -> int:
+    """A number that PyTorch saved as 64 bits without a sign; the calculus, which is not loaded here, has its own."""
+    return number - (1 << 64) if number >= 1 << 63 else number

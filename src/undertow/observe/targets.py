@@ -17,7 +17,7 @@ from undertow.observe.answers import hits, scaled_ends
 from undertow.observe.distances import alone
 from undertow.observe.outputs import SQUASHES, behind_views
 from undertow.observe.residuals import residual
-from undertow.observe.saved import saved
+from undertow.observe.saved import saved, signed
 from undertow.observe.totals import Share, Shares, shares
 from undertow.observe.values import value_of
 from undertow.store import LossHead, Target
@@ -215,7 +215,7 @@ def _times(node: Any, entry: float, values: NDArray[Any], weights: tuple[float, 
 def _asked(node: Any, classes: NDArray[Any]) -> NDArray[Any]:
     """The classes of those that count: a loss passes over one number, that of padding."""
     left_out = getattr(node, "_saved_ignore_index", None)
-    return classes if left_out is None else classes[classes != left_out]
+    return classes if left_out is None else classes[classes != signed(left_out)]
 
 
 def _weights(node: Any) -> tuple[float, ...] | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from undertow.engine.graph import Graph
-from undertow.observe.saved import saved
+from undertow.observe.saved import saved, signed
 from undertow.observe.totals import Shares
 
 __all__ = ["value_of"]
@@ -19,11 +19,9 @@ aten = torch.ops.aten
 
 
 def _likelihood(node: Any) -> Tensor:
-    left_out = node._saved_ignore_index
-    left_out = left_out - (1 << 64) if left_out >= 1 << 63 else left_out
-    value: Tensor = aten.nll_loss_forward(
-        node._saved_self, node._saved_target, node._saved_weight, node._saved_reduction, left_out
-    )[0]
+    scores, wanted, weights = node._saved_self, node._saved_target, node._saved_weight
+    left_out = signed(node._saved_ignore_index)
+    value: Tensor = aten.nll_loss_forward(scores, wanted, weights, node._saved_reduction, left_out)[0]
     return value
 
 
