@@ -1,66 +1,15 @@
 """Faults in other people's forms: each is named, and its twin without it is not accused of it."""
 
-import functools
-import math
-import warnings
-
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-import undertow
+from .forms import Forms, adam, classes, fit, net, numbers, one_thread, squared
 
-FORMS = {}
+__all__ = ["one_thread"]
 
-
-def form(code):
-    return lambda train: FORMS.setdefault(train.__name__, (code, train)) and train
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@functools.cache
-def classes(count=600):
-    generator = torch.Generator().manual_seed(0)
-    centres, labels = 1.5 * torch.randn(6, 12, generator=generator), torch.randint(6, (count,), generator=generator)
-    return centres[labels] + torch.randn(count, 12, generator=generator), labels
-
-
-@functools.cache
-def numbers(count=600):
-    x = torch.rand(count, 6, generator=torch.Generator().manual_seed(1))
-    y = torch.sin(3 * x[:, 0] * x[:, 1]) + (x[:, 2] - 0.5) ** 2 + x[:, 3]
-    return 3.4 * (x - 0.5), (y - y.mean()) / y.std()
-
-
-def net(inputs, outputs, activation=nn.ReLU):
-    return nn.Sequential(nn.Linear(inputs, 32), activation(), nn.Linear(32, 32), activation(), nn.Linear(32, outputs))
-
-
-def fit(model, optimizer, data, loss_of, epochs=8, size=30, schedule=None):
-    x, y = data
-    for _ in range(epochs):
-        for rows in torch.randperm(len(x)).split(size):
-            optimizer.zero_grad()
-            loss_of(model(x[rows]), y[rows]).backward()
-            optimizer.step()
-            if schedule is not None:
-                schedule.step()
-
-
-def adam(model, rate=3e-3):
-    return torch.optim.Adam(model.parameters(), lr=rate)
-
-
-def squared(outputs, wanted):
-    return F.mse_loss(outputs.squeeze(1), wanted)
+form = Forms()
 
 
 @form("UT404")
@@ -249,21 +198,6 @@ def in_eval_mode_ever_since_the_first_validation(sick):
         model.eval()
 
 
-def review(folder, train, sick):
-    torch.manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with undertow.observe(store=folder, every=2) as run:
-            train(sick)
-        return run.review()
-
-
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", form.trains)
 def test_a_fault_in_another_form_is_named_and_its_twin_is_not_accused_of_it(name, tmp_path):
-    code, train = FORMS[name]
-    found = review(tmp_path / "sick", train, sick=True)
-    assert found.cause is not None, found.summary
-    assert found.cause.code == code, found.summary
-    well = review(tmp_path / "well", train, sick=False)
-    assert code not in {finding.code for finding in well.findings}
-    assert math.isfinite(well.outcome.last)
+    form.check(name, tmp_path)

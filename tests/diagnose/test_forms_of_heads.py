@@ -1,21 +1,15 @@
 """More forms of faults, of what stands at the two ends of a network: each is named, and its twin is not accused."""
 
-import math
-
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .test_forms import adam, classes, fit, net, numbers, one_thread, review, squared
+from .forms import Forms, adam, classes, fit, net, numbers, one_thread, review, squared
 
 __all__ = ["one_thread"]
 
-FORMS = {}
-
-
-def form(code):
-    return lambda train: FORMS.setdefault(train.__name__, (code, train)) and train
+form = Forms()
 
 
 @form("UT404")
@@ -194,19 +188,13 @@ def a_loss_that_has_just_come_down_to_guessing_where_nearly_all_are_alike(sick):
     )
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", form.trains)
 def test_a_fault_at_either_end_is_named_and_its_twin_is_not_accused_of_it(name, tmp_path):
-    code, train = FORMS[name]
-    found = review(tmp_path / "sick", train, sick=True)
-    assert found.cause is not None, found.summary
-    assert found.cause.code == code, found.summary
-    well = review(tmp_path / "well", train, sick=False)
-    assert code not in {finding.code for finding in well.findings}
-    assert math.isfinite(well.outcome.last)
+    form.check(name, tmp_path)
 
 
 def test_a_first_loss_that_is_that_of_an_undecided_answer_is_no_surprise_where_classes_are_unequal(tmp_path):
-    _, train = FORMS["a_loss_that_has_just_come_down_to_guessing_where_nearly_all_are_alike"]
+    _, train = form.trains["a_loss_that_has_just_come_down_to_guessing_where_nearly_all_are_alike"]
     found = review(tmp_path / "run", train, sick=True)
     assert found.outcome.first > 5 * found.outcome.chance
     assert "UT408" not in {finding.code for finding in (*found.findings, *found.remarks)}

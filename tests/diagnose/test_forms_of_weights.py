@@ -1,24 +1,15 @@
 """Faults of how weights are held, made and moved, in further forms: each is named, its twin without it is not."""
 
-import math
-import warnings
-
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-import undertow
-
-from .test_forms import adam, classes, fit, net, numbers, one_thread
+from .forms import Forms, adam, classes, fit, net, numbers, one_thread, review
 
 __all__ = ["one_thread"]
 
-FORMS = {}
-
-
-def form(code):
-    return lambda train: FORMS.setdefault(train.__name__, (code, train)) and train
+form = Forms()
 
 
 @form("UT309")
@@ -107,24 +98,9 @@ def experts_that_are_copies_of_one(sick):
     fit(blend, adam(nn.ModuleList([experts, router]), 1e-2), (x, target), F.mse_loss, epochs=8)
 
 
-def review(folder, train, sick):
-    torch.manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with undertow.observe(store=folder, every=10) as run:
-            train(sick)
-        return run.review()
-
-
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", form.trains)
 def test_a_fault_in_another_form_is_named_and_its_twin_is_not_accused_of_it(name, tmp_path):
-    code, train = FORMS[name]
-    found = review(tmp_path / "sick", train, sick=True)
-    assert found.cause is not None, found.summary
-    assert found.cause.code == code, found.summary
-    well = review(tmp_path / "well", train, sick=False)
-    assert code not in {finding.code for finding in well.findings}
-    assert math.isfinite(well.outcome.last)
+    form.check(name, tmp_path, every=10)
 
 
 def test_a_rate_a_tenth_of_what_would_do_is_not_told_from_a_short_run(tmp_path):
@@ -132,7 +108,7 @@ def test_a_rate_a_tenth_of_what_would_do_is_not_told_from_a_short_run(tmp_path):
         model = net(6, 1, nn.Tanh)
         fit(model, torch.optim.SGD(model.parameters(), lr=0.01), numbers(), lambda out, y: F.mse_loss(out[:, 0], y))
 
-    found = review(tmp_path / "run", train, sick=True)
+    found = review(tmp_path / "run", train, sick=True, every=10)
     assert "UT302" not in {finding.code for finding in (*found.findings, *found.remarks)}
 
 
@@ -148,4 +124,4 @@ def test_a_gradient_that_only_one_of_two_losses_loses_is_not_named(tmp_path):
             optimizer.step()
             optimizer.zero_grad()
 
-    assert "UT307" not in {finding.code for finding in review(tmp_path / "run", train, sick=True).findings}
+    assert "UT307" not in {finding.code for finding in review(tmp_path / "run", train, sick=True, every=10).findings}
