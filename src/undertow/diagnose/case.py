@@ -198,7 +198,7 @@ class Case:
 
     def brought(self) -> float:
         """By how much the steps brought down the losses of their own batches, to first order, as they were made."""
-        found = [(u.step, float(np.nansum(u.update * u.gradient * np.cos(u.angle)))) for u in self.finite_updates]
+        found = [(u.step, u.fall) for u in self.finite_updates]
         return self._summed(found, self.start, self.outcome.steps)
 
     @cached_property

@@ -42,6 +42,11 @@ class Updates:
     angle: Floats
     turn: Floats
 
+    @property
+    def fall(self) -> float:
+        """By how much the step brought down the loss of its own batch, to first order; below 0 it climbed."""
+        return float(np.nansum(self.update * self.gradient * np.cos(self.angle)))
+
 
 UPDATE_COLUMNS = tuple(column.name for column in fields(Updates) if column.name != "step")
 """What is measured of each parameter at a step, in the order it is stored in."""

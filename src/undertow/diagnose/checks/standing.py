@@ -9,7 +9,6 @@ from undertow.diagnose.course import FURTHER, Standing, standing
 from undertow.diagnose.heading import heading
 from undertow.diagnose.signal import Signal, signal
 from undertow.diagnose.table import Found, diagnosis
-from undertow.store import Updates
 
 __all__: list[str] = []
 
@@ -121,7 +120,7 @@ SHRUNK = 0.01
 
 
 def _why(case: Case, stands: Standing, step: int) -> str:
-    late = [(u.step, _promised(u), float(np.nanmax(u.rate))) for u in case.finite_updates if u.step >= step]
+    late = [(u.step, u.fall, float(np.nanmax(u.rate))) for u in case.finite_updates if u.step >= step]
     early = [float(np.nanmax(u.rate)) for u in case.finite_updates if u.step < step]
     if len(late) < 3 or not early:
         return ""
@@ -167,8 +166,3 @@ def _told(common: Signal | None, why: str) -> dict[str, object]:
 
 NOT_KEPT = 5
 """Times as much was promised as can have come."""
-
-
-def _promised(updates: Updates) -> float:
-    """By how much an observed step brought down the loss of its own batch, to first order."""
-    return float(np.nansum(updates.update * updates.gradient * np.cos(updates.angle)))
