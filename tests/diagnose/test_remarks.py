@@ -7,8 +7,8 @@ import torch
 
 import undertow
 from tests.gallery.judge import observed
-from tests.gallery.remarked_layers import two_branches
-from tests.gallery.remarked_steps import full_batches
+from tests.gallery.own.remarked_layers import two_branches
+from tests.gallery.own.remarked_steps import full_batches
 from tests.gallery.table import load
 from undertow.diagnose.table import DIAGNOSES
 

@@ -1,0 +1,1 @@
+"""Written by strangers to the checks, after `blind` had been looked at."""
