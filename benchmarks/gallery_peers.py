@@ -1,16 +1,18 @@
-"""What other tools say of the same trainings: `python -m benchmarks.gallery_peers [PART [PATTERN]]`.
+"""What other tools say of the same trainings: `python -m benchmarks.gallery_peers [PART or NAME ...]`.
 
-Each peer is put around the training as its documentation says, by hooks on optimizers and outermost modules in place
-of lines in the loop, all in one training, none of which changes it; what it says is kept in gallery_peers.json.
+Each peer is put around each training named or in a part named as its documentation says, by hooks on optimizers and
+outermost modules in place of lines in the loop, all in one training, none of which changes it; what it says is kept in
+gallery_peers.json, of which, and of gallery.json, the tables are made. Several may run at once, on different parts.
 `pip install torchmortem torch-audit traintools` first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
-import re
+import os
 import signal
 import sys
 import warnings
@@ -20,14 +22,16 @@ from typing import Any
 
 import torch
 
-from benchmarks.gallery import share
+from benchmarks.gallery import TITLES, share
+from benchmarks.gallery import records as published
 from benchmarks.gallery_around import PEERS, Around
 
 RESULTS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).with_name("gallery.md")
-MARK = "<!-- The peers' table is written by benchmarks/gallery_peers.py. -->"
-END = "<!-- End of the peers' table. -->"
+MARK = "<!-- The peers' tables are written by benchmarks/gallery_peers.py. -->"
+END = "<!-- End of the peers' tables. -->"
 SECONDS = 45
+"""Of processor time, which others on the machine do not take from a training."""
 
 MEANS = {
     "torchmortem": {
@@ -77,7 +81,7 @@ MEANS = {
 
 def looked_at(case: Any) -> Iterator[dict[str, Any]]:
     around, ended = Around(), None
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 1)  # again each second, for a peer may swallow what is raised in it
     try:
         with around.running(), contextlib.redirect_stdout(io.StringIO()):
             case.train()
@@ -85,7 +89,7 @@ def looked_at(case: Any) -> Iterator[dict[str, Any]]:
         ended = "cut off"
     except Exception as broken:
         ended = f"{type(broken).__name__}: {broken}"[:120]
-    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
     for name in PEERS:
         applied = any(name in peers for _, peers in around.made.values()) and name not in around.errors
         yield recorded(case, name, around.said(name) if applied else [], applied) | {
@@ -114,29 +118,49 @@ def recorded(case: Any, name: str, found: Sequence[tuple[str, bool]], applied: b
     }
 
 
-def rows(records: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}"
-    for name in PEERS:
-        mine = [r for r in records if r["peer"] == name]
-        kept = [r for r in mine if r["applied"]]
-        for level, count in (("severe", "severe"), ("any", "findings")):
-            sick, well = [r for r in kept if r["planted"]], sorted(r[count] for r in kept if not r["planted"])
-            if not well:
-                continue
-            hit = [r for r in sick if r[count]]
-            first = sum(r["first"] for r in hit)
-            named = sum(r["named_severe" if level == "severe" else "named"] for r in hit)
-            cells = (
-                f"{name}, {LEVELS[name][level]}",
-                f"{len(kept)} of {len(mine)}",
-                share(len(hit), len(sick)),
-                share(first, len(sick)),
-                share(named, len(sick)),
-                share(sum(n > 0 for n in well), len(well)),
-                well[len(well) // 2],
-                well[-1],
-            )
-            yield f"| {' | '.join(map(str, cells))} |"
+def tables() -> Iterator[str]:
+    kept = told()
+    for half, words in TITLES.items():
+        runs = {(r["name"], r["planted"]): r for r in published(half)}
+        theirs = [r for r in kept if (r["name"], r["planted"]) in runs]
+        both = {(r["name"], r["planted"]) for r in theirs}
+        if not both:
+            continue
+        yield f"### {words}, by other tools\n"
+        if missing := len(runs) - len(both):
+            yield f"Not all of it so far: {missing} of {len(runs)} trainings are missing, in all rows.\n"
+        yield f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}"
+        yield from (row(*of) for name in PEERS for of in levels(name, theirs))
+        yield row("undertow, alarms", [ours(runs[key]) for key in sorted(both, key=str)], "findings", "named") + "\n"
+
+
+def levels(name: str, records: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]], str, str]]:
+    mine = [r for r in records if r["peer"] == name]
+    yield f"{name}, {LEVELS[name]['severe']}", mine, "severe", "named_severe"
+    yield f"{name}, {LEVELS[name]['any']}", mine, "findings", "named"
+
+
+def ours(run: dict[str, Any]) -> dict[str, Any]:
+    code = run["planted"]
+    counts = {"findings": len(run["alarms"]), "first": run["named"] == code, "named": code in run["alarms"]}
+    return {"planted": code, "applied": True, **counts}
+
+
+def row(words: str, runs: Sequence[dict[str, Any]], count: str, named: str) -> str:
+    kept = [r for r in runs if r["applied"]]
+    sick, well = [r for r in kept if r["planted"]], sorted(r[count] for r in kept if not r["planted"])
+    hit = [r for r in sick if r[count]]
+    cells = (
+        words,
+        f"{len(kept)} of {len(runs)}",
+        share(len(hit), len(sick)),
+        share(sum(r["first"] for r in hit), len(sick)),
+        share(sum(r[named] for r in hit), len(sick)),
+        share(sum(n > 0 for n in well), len(well)),
+        well[len(well) // 2] if well else "–",
+        well[-1] if well else "–",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 COLUMNS = (
@@ -156,7 +180,22 @@ LEVELS = {
 }
 
 
-def main(part: str = "held", pattern: str = ".") -> None:
+def told() -> list[dict[str, Any]]:
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+
+
+def keep(new: Sequence[dict[str, Any]]) -> None:
+    """Put what is said of a training in the place of what was, beside what other processes write meanwhile."""
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        names = {r["name"] for r in new}
+        kept = sorted([r for r in told() if r["name"] not in names] + [*new], key=lambda r: (r["split"], r["name"]))
+        written = RESULTS.with_suffix(".new")
+        written.write_text("[\n" + ",\n".join(map(json.dumps, kept)) + "\n]\n")
+        os.replace(written, RESULTS)
+
+
+def main(*asked: str) -> None:
     from tests.gallery.table import load
 
     def late(*_: Any) -> None:
@@ -164,17 +203,14 @@ def main(part: str = "held", pattern: str = ".") -> None:
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    signal.signal(signal.SIGALRM, late)
-    cases = [c for c in load().values() if c.split == part and re.search(pattern, c.name)]
-    names = {c.name for c in cases}
-    told = [r for r in json.loads(RESULTS.read_text()) if r["name"] not in names] if RESULTS.exists() else []
-    for case in cases:
-        told += looked_at(case)
-        print(case.name, [(r["peer"], r["severe"], r["texts"][:2]) for r in told[-len(PEERS) :]], flush=True)
-        RESULTS.write_text("[\n" + ",\n".join(map(json.dumps, told)) + "\n]\n")
+    signal.signal(signal.SIGPROF, late)
+    for case in load().values() if asked else ():
+        if case.split in asked or case.name in asked:
+            keep(new := list(looked_at(case)))
+            print(case.name, [(r["peer"], r["severe"], r["texts"][:2]) for r in new], flush=True)
     page = PAGE.read_text()
     before, after = page.partition(MARK)[0], page.partition(END)[2]
-    PAGE.write_text(f"{before}{MARK}\n\n" + "\n".join(rows(told)) + f"\n\n{END}{after}")
+    PAGE.write_text(f"{before}{MARK}\n\n" + "\n".join(tables()) + f"\n{END}{after}")
 
 
 if __name__ == "__main__":
