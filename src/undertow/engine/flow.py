@@ -10,7 +10,7 @@ from functools import cached_property
 from heapq import nlargest
 
 from undertow.engine.graph import Edge, Operation, Topology
-from undertow.engine.plan import ISOMETRIES, Plan, Seed, Sum
+from undertow.engine.plan import Plan, Seed, Sum
 from undertow.shown import Shown
 
 __all__ = ["Attribution", "Flow", "Route"]
@@ -105,11 +105,10 @@ class Flow(Shown):
     def _norms(self) -> tuple[list[float], list[float]]:
         cotangents: list[float] = []
         contributions: list[float] = []
-        for index, operation in enumerate(self.topology.operations):
-            cotangents.append(math.hypot(*self._reaching(index, contributions)))
-            for number in self.plan.sent[index]:
-                measured = self.values.get(number, 0.0) / self.scale
-                contributions.append(cotangents[index] if operation.name in ISOMETRIES else measured)
+        for index, (sent, parts) in enumerate(zip(self.plan.sent, self.plan.parts, strict=True)):
+            norm = math.hypot(*self._reaching(index, contributions))
+            cotangents.append(norm)
+            contributions += [self.values.get(number, 0.0) / self.scale if parts else norm for number in sent]
         return cotangents, contributions
 
     def _reaching(self, index: int, contributions: Sequence[float]) -> Iterator[float]:
@@ -122,13 +121,10 @@ class Flow(Shown):
             elif single is not None:
                 yield contributions[single]
 
-    @cached_property
-    def arriving(self) -> tuple[tuple[int, ...], ...]:
+    @property
+    def arriving(self) -> Sequence[Sequence[int]]:
         """For each operation, the indices of the edges that lead into it."""
-        incoming: list[list[int]] = [[] for _ in self.topology.operations]
-        for number, edge in enumerate(self.topology.edges):
-            incoming[edge.receiver].append(number)
-        return tuple(map(tuple, incoming))
+        return self.plan.arriving
 
     @cached_property
     def _seeded(self) -> dict[int, list[float]]:

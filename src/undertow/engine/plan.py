@@ -63,6 +63,8 @@ class Plan:
         topology: The graph.
         keys: How many keys there are.
         sent: For each operation, the numbers of the edges that leave it.
+        leaves: The operation of each named parameter.
+        arriving: For each operation, the numbers of the edges that lead into it.
         reached: For each operation and output, what reaches it: the number of an edge, a seed, a sum, or nothing.
         parts: For each operation, `(position, key)` of the contributions to measure.
         sums: For each operation, `(slot, key)` of the sums to measure.
@@ -73,15 +75,18 @@ class Plan:
 
     def __init__(self, topology: Topology):
         self.topology = topology
+        self.leaves = topology.leaves()
         self.sent: list[list[int]] = [[] for _ in topology.operations]
-        arriving: list[list[list[int | Seed]]] = [[[] for _ in op.shapes] for op in topology.operations]
+        self.arriving: list[list[int]] = [[] for _ in topology.operations]
+        slots_of: list[list[list[int | Seed]]] = [[[] for _ in op.shapes] for op in topology.operations]
         for number, edge in enumerate(topology.edges):
             self.sent[edge.sender].append(number)
-            arriving[edge.receiver][edge.slot].append(number)
+            self.arriving[edge.receiver].append(number)
+            slots_of[edge.receiver][edge.slot].append(number)
         for root, (index, slot) in enumerate(topology.roots):
-            arriving[index][slot].append(Seed(root))
+            slots_of[index][slot].append(Seed(root))
         keys = count(len(topology.edges))
-        self.reached = [[_joined(slot, keys) for slot in slots] for slots in arriving]
+        self.reached = [[_joined(slot, keys) for slot in slots] for slots in slots_of]
         self.keys = next(keys)
         self.parts = [self._parts(index) for index in range(len(topology))]
         self.sums = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.checks.head import by_graph
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -46,16 +47,14 @@ def cancelling_paths(case: Case) -> Found:
     ## What to do
     Compute the difference directly where there is a formula for it; weigh the two paths differently.
     """
-    found = [facts for passes in _by_graph(case) for facts in _worst(case, passes)]
+    found = [facts for passes in _spread(by_graph(case.passes)) for facts in _worst(case, passes)]
     if found:
         yield min(found, key=lambda facts: float(str(facts["left"]))) | {"harm": case.harm(0.45, 0.3, 0.2)}
 
 
-def _by_graph(case: Case) -> Iterator[list[Pass]]:
-    graphs: dict[int, list[Pass]] = {}
-    for seen in case.passes:
-        graphs.setdefault(id(seen.flow.plan), []).append(seen)
-    for passes in graphs.values():
+def _spread(graphs: Iterable[list[Pass]]) -> Iterator[list[Pass]]:
+    """Of each graph with enough of them, passes spread over the run."""
+    for passes in graphs:
         if len(passes) >= FEWEST:
             yield passes[:: -(-len(passes) // MOST)]
 

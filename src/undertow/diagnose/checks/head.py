@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from undertow.diagnose.case import Case
 from undertow.engine.plan import ISOMETRIES
 from undertow.store import Pass
 
-__all__ = ["LIMITS", "VIEWS", "above", "below", "distinct", "names_in"]
+__all__ = ["LIMITS", "VIEWS", "above", "below", "by_graph", "distinct", "names_in"]
 
 VIEWS = ISOMETRIES | {"ExpandBackward0", "IndexBackward0", "ToCopyBackward0"}
 """Operations that hand on what they are given, entry by entry."""
@@ -40,10 +40,14 @@ def below(observed: Pass, index: int, through: frozenset[str] = VIEWS) -> Iterat
                 yield edge.receiver
 
 
-def distinct(case: Case) -> Iterator[Pass]:
+def distinct(case: Case) -> list[Pass]:
     """One pass of each graph, of every site."""
-    seen = set()
-    for observed in case.run.passes:
-        if id(observed.flow.plan) not in seen:
-            seen.add(id(observed.flow.plan))
-            yield observed
+    return [passes[0] for passes in by_graph(case.run.passes)]
+
+
+def by_graph(passes: Iterable[Pass]) -> list[list[Pass]]:
+    """Those of one graph together, in the order in which graphs were met."""
+    found: dict[int, list[Pass]] = {}
+    for observed in passes:
+        found.setdefault(id(observed.flow.plan), []).append(observed)
+    return [*found.values()]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.checks.head import by_graph
+from undertow.engine.flow import Flow
 from undertow.store import Pass
 
 __all__ = ["Penalty", "penalties"]
@@ -36,29 +38,37 @@ def penalties(case: Case) -> list[Penalty]:
     Gradients are the contributions of the weight's uses, as they were summed; those of the data are added by their
     norms, which is the most that they can come to.
     """
-    return [found for found in (_penalty(case, observed) for observed in case.passes) if found is not None]
+    penal = {id(passes[0].flow.plan): _penal_edges(passes[0].flow) for passes in by_graph(case.passes)}
+    seen = [(observed, penal[id(observed.flow.plan)]) for observed in case.passes]
+    found = [_penalty(case, observed, edges) for observed, edges in seen if edges]
+    return [penalty for penalty in found if penalty is not None]
 
 
-def _penalty(case: Case, observed: Pass) -> Penalty | None:
+def _penal_edges(flow: Flow) -> set[int]:
+    """The edges along which a weight is handed its penalty."""
+    topology = flow.topology
+    leading = [(edge, i) for i, op in enumerate(topology.operations) if op.leaf for edge in flow.arriving[i]]
+    return {edge for edge, _ in leading if _penal(flow, topology.edges[edge].sender)}
+
+
+def _penalty(case: Case, observed: Pass, penal: set[int]) -> Penalty | None:
     flow, norms = observed.flow, case.weight_norms(observed.step)
     ratios, costs = [], 0.0
     for index, operation in enumerate(flow.topology.operations):
         edges = flow.arriving[index] if operation.leaf else ()
-        penal = [edge for edge in edges if _penal(observed, flow.topology.edges[edge].sender)]
         data, size = (sum(flow.contributions[e] for e in edges if (e in penal) == of) for of in (False, True))
         costs += size * norms.get(operation.leaf, 0.0)
-        if penal and data > 0 and len(operation.shapes[0]) > 1:
+        if not penal.isdisjoint(edges) and data > 0 and len(operation.shapes[0]) > 1:
             ratios.append(size / data)
     return Penalty(float(np.median(ratios)), costs, observed.loss - costs / 2) if ratios else None
 
 
-def _penal(observed: Pass, index: int) -> bool:
+def _penal(flow: Flow, index: int) -> bool:
     """Whether this is the size of a weight's entries, summed, and on its way to the loss a single number throughout."""
-    topology = observed.flow.topology
-    if (
-        topology.operations[index].name not in SIZES
-        or len({e.receiver for e in topology.edges if e.sender == index}) > 1
-    ):
+    topology = flow.topology
+    if topology.operations[index].name not in SIZES:
+        return False
+    if len({e.receiver for e in topology.edges if e.sender == index}) > 1:
         return False
     above = [edge.sender for edge in topology.edges if edge.receiver == index]
     while above:

@@ -152,7 +152,7 @@ def throttling_clip(case: Case) -> Found:
 
 def _clipped(case: Case, observed: Pass, updates: Updates) -> tuple[float, float] | None:
     """The norm of the whole gradient as the pass brought it, and as the optimizer found it."""
-    leaves = observed.flow.topology.leaves()
+    leaves = observed.flow.plan.leaves
     numbers = [n for n, p in enumerate(case.run.parameters) if p.name in leaves and np.isfinite(updates.gradient[n])]
     brought = math.hypot(*[observed.flow.cotangents[leaves[case.run.parameters[n].name]] for n in numbers])
     found = math.hypot(*updates.gradient[numbers])

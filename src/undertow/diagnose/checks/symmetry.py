@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +88,8 @@ def _copies(case: Case) -> Found:
     held = [n for n in case.weights if len(case.run.parameters[n].shape) > 1]
     course = {n: np.array([[u.weight[n], u.gradient[n], u.update[n]] for u in seen]) for n in held}
     moving = [n for n in held if (course[n] > 0).all() and np.isfinite(course[n]).all()]
-    alike = [n for n in moving if any(_same(case, course, n, other) for other in moving if other != n)]
-    copied = [case.run.parameters[n] for n in alike]
+    alike = {n for pair in combinations(moving, 2) if _same(case, course, *pair) for n in pair}
+    copied = [case.run.parameters[n] for n in moving if n in alike]
     if not copied or sum(p.size for p in copied) < MOST_OF_IT * sum(case.run.parameters[n].size for n in moving):
         return
     yield {
@@ -105,8 +106,11 @@ def _copies(case: Case) -> Found:
 
 
 def _same(case: Case, course: Mapping[int, NDArray[np.float64]], one: int, other: int) -> bool:
-    shapes = case.run.parameters[one].shape, case.run.parameters[other].shape
-    return shapes[0] == shapes[1] and bool(np.allclose(course[one], course[other], rtol=SAME, atol=0))
+    if case.run.parameters[one].shape != case.run.parameters[other].shape:
+        return False
+    last = zip(course[one][-1], course[other][-1], strict=True)
+    alike = all(math.isclose(a, b, rel_tol=2 * SAME) for a, b in last)
+    return alike and bool(np.allclose(course[one], course[other], rtol=SAME, atol=0))
 
 
 def _hidden(case: Case, observed: Pass, conditions: Conditions) -> list[str]:

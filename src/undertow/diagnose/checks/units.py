@@ -240,13 +240,13 @@ def _pooled(observed: Pass) -> tuple[Pass, int] | None:
     entrances = {scale.operation for scale in observed.inputs if scale.shape[0] == rows}
     entrances |= {i for i, op in enumerate(topology.operations) if op.name.startswith("Embedding")}
     reached, used = set[int](), set[int]()
-    stack = [root for root, _ in topology.roots]
+    stack = [root for root, _ in topology.roots if pools]
     while stack:
         index = stack.pop()
         if index not in reached:
             reached.add(index)
             used |= {index} & pools
-            stack += [e.receiver for e in topology.edges if e.sender == index and index not in pools]
+            stack += [topology.edges[e].receiver for e in observed.flow.plan.sent[index] if index not in pools]
     return (observed, min(used)) if used and entrances and not entrances & reached else None
 
 

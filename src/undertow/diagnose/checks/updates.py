@@ -185,8 +185,8 @@ def _untrained(case: Case) -> float:
 def reached(passes: Sequence[Pass]) -> set[str]:
     """Parameters that one of these passes brought a gradient."""
     found: set[str] = set()
-    leaves = {id(p.flow.plan): p.flow.topology.leaves() for p in {id(p.flow.plan): p for p in passes}.values()}
     for p in passes:
-        cotangents = p.flow.cotangents
-        found.update(leaf for leaf, index in leaves[id(p.flow.plan)].items() if cotangents[index] > 0)
+        if new := {leaf: index for leaf, index in p.flow.plan.leaves.items() if leaf not in found}:
+            cotangents = p.flow.cotangents
+            found.update(leaf for leaf, index in new.items() if cotangents[index] > 0)
     return found
