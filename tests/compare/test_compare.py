@@ -99,3 +99,27 @@ def test_parameters_that_part_alike_are_told_as_one(plain, tmp_path):
     assert update.others >= 1
     assert update.decades == pytest.approx(-2, abs=1)
     assert update.since == 0
+
+
+def normalised(folder, factor):
+    """A network one of whose biases does nothing, a normalisation takes it away again; its loss is multiplied."""
+    torch.manual_seed(0)
+    inputs, labels = torch.randn(256, 8), torch.randint(3, (256,))
+    model = nn.Sequential(nn.Linear(8, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01 / factor)
+    with undertow.observe(every=1, store=folder) as run:
+        for _ in range(STEPS):
+            chosen = torch.randint(256, (32,))
+            optimizer.zero_grad()
+            (factor * nn.functional.cross_entropy(model(inputs[chosen]), labels[chosen])).backward()
+            optimizer.step()
+    return run.stored()
+
+
+def test_what_rounding_leaves_of_a_gradient_that_is_nothing_is_not_compared(tmp_path):
+    plain, greater = normalised(tmp_path / "plain", 1), normalised(tmp_path / "greater", 100)
+    assert all(update.gradient[1] > 0 for update in greater.updates)
+    gradients = [d for d in compare(plain, greater).parted if d.kind == "gradient"]
+    assert len(gradients) == 1
+    assert gradients[0].name != "0.bias"
+    assert gradients[0].others == len(plain.parameters) - 2

@@ -18,6 +18,7 @@ from undertow.store.updates import Updates
 __all__ = ["alike", "flow", "loss", "pace"]
 
 Floats = NDArray[np.float64]
+Course = tuple[NDArray[np.int64], Floats]
 
 QUANTITIES: dict[str, Callable[[Updates], Floats]] = {
     "gradient": lambda update: update.gradient,
@@ -26,6 +27,10 @@ QUANTITIES: dict[str, Callable[[Updates], Floats]] = {
     "rate": lambda update: update.rate,
 }
 """What is compared of each parameter: norms, and the learning rate in force."""
+
+ROUNDING = 1e-6
+"""A gradient this small beside that of another parameter of its module is no more than what rounding leaves, as that of
+a bias before batch normalisation, which is nothing in exact arithmetic: sixteen units of float32's rounding."""
 
 TOGETHER = 0.5
 """Partings whose first steps are this near, as a part of the run, count as one."""
@@ -64,21 +69,19 @@ def flow(left: Run, right: Run) -> Iterator[Difference]:
     matched = [(p, number, names[p.name]) for number, p in enumerate(left.parameters) if p.name in names]
     if not matched or not left.updates or not right.updates:
         return
-    for kind, quantity in QUANTITIES.items():
+    for kind in QUANTITIES:
+        courses, others = _courses(left, kind), _courses(right, kind)
         parted = [
             _told(kind, parameter.name, parting)
             for parameter, ours, theirs in matched
-            if (parting := part(*_aligned(left, right, ours, theirs, quantity), parameter.size)) is not None
+            if (parting := part(*_aligned(courses(ours), others(theirs)), parameter.size)) is not None
         ]
         yield from _gathered(parted, max(left.steps, right.steps))
 
 
-def _aligned(
-    left: Run, right: Run, ours: int, theirs: int, quantity: Callable[[Updates], Floats]
-) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _aligned(ours: Course, theirs: Course) -> tuple[NDArray[np.int64], Floats, Floats]:
     """A parameter's size in both runs, at the sampled steps of the first that lie among those of the second."""
-    steps, sizes = _series(left, ours, quantity)
-    others, known = _series(right, theirs, quantity)
+    (steps, sizes), (others, known) = ours, theirs
     if not len(others):
         return others, known, known
     within = (steps >= others[0]) & (steps <= others[-1])
@@ -87,10 +90,26 @@ def _aligned(
     return at, sizes[within], np.exp(between)
 
 
-def _series(run: Run, number: int, quantity: Callable[[Updates], Floats]) -> tuple[NDArray[np.int64], Floats]:
-    seen = [(update.step, quantity(update)[number]) for update in run.updates]
-    kept = [(step, size) for step, size in seen if math.isfinite(size)]
-    return np.array([step for step, _ in kept], dtype=np.int64), np.array([size for _, size in kept])
+def _courses(run: Run, kind: str) -> Callable[[int], Course]:
+    """The steps at which a parameter's size is known, and that size, by the parameter's number."""
+    steps = np.array([update.step for update in run.updates], dtype=np.int64)
+    sizes = np.array([QUANTITIES[kind](update) for update in run.updates])
+    if kind == "gradient":
+        sizes[sizes <= ROUNDING * _greatest(run, sizes)] = 0.0
+
+    def course(number: int) -> Course:
+        known = np.isfinite(sizes[:, number])
+        return steps[known], sizes[known, number]
+
+    return course
+
+
+def _greatest(run: Run, sizes: Floats) -> Floats:
+    """For each parameter the greatest size among those of its module."""
+    greatest: dict[str, Floats] = {}
+    for parameter, course in zip(run.parameters, np.nan_to_num(sizes.T), strict=True):
+        greatest[parameter.module] = np.maximum(course, greatest.get(parameter.module, course))
+    return np.array([greatest[parameter.module] for parameter in run.parameters]).T
 
 
 def _told(kind: str, name: str, parting: Parting) -> Difference:
