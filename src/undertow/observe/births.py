@@ -10,7 +10,7 @@ from torch import Tensor
 
 from undertow.engine.graph import Graph, Operation
 from undertow.engine.plan import ISOMETRIES
-from undertow.observe.saved import saved
+from undertow.observe.saved import saved, signed
 
 __all__ = ["birth"]
 
@@ -45,9 +45,9 @@ def birth(graph: Graph, operations: tuple[Operation, ...]) -> dict[str, Any] | N
     """Where the first non-finite value of a forward pass came from.
 
     Returns:
-        Facts: `phase` is `parameters` (they were non-finite before the pass began), `data` (it came in),
-        or `forward`; with the operation, its module, its line and the range of what went into it.
-        `None` where the saved tensors do not tell.
+        Facts: `phase` is `parameters` (they were non-finite before the pass began), `data` (it came in), `nothing`
+        (a mean over no entry at all) or `forward`; with the operation, its module, its line and the range of what
+        went into it. `None` where the saved tensors do not tell.
     """
     sick = [operations[index].leaf or f"leaf {index}" for index, leaf in graph.leaves() if not _finite(leaf.detach())]
     if sick:
@@ -68,6 +68,8 @@ def _born_at(graph: Graph, index: int) -> tuple[int, dict[str, Any]] | None:
     """The operation that made what this one, in forward order the first to touch anything non-finite, shows."""
     node = graph.nodes[index]
     tensors = _saved_tensors(node)
+    if (nothing := _over_nothing(node, tensors)) is not None:
+        return index, nothing
     for name, tensor in tensors.items():
         if name not in OUTPUTS and not _finite(tensor):
             maker = _maker(graph, index, name)
@@ -78,6 +80,23 @@ def _born_at(graph: Graph, index: int) -> tuple[int, dict[str, Any]] | None:
     if all(map(_finite, outputs)) and _finite(_replayed(node, tensors)):
         return None
     return index, {"phase": "forward", "inputs": _ranges(tensors)}
+
+
+MEAN = 1
+"""PyTorch's number for a loss that is a mean over what it compares."""
+
+
+def _over_nothing(node: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """What is to be told of a mean over no entry, which is 0 / 0; `None` of anything else."""
+    mean = getattr(node, "_saved_reduction", None) == MEAN
+    wanted = tensors.get("target")
+    if mean and wanted is not None and "total_weight" in tensors and float(tensors["total_weight"]) == 0:
+        left_out = (wanted == signed(node._saved_ignore_index)).sum()
+        return {"phase": "nothing", "targets": wanted.numel(), "left_out": int(left_out)}
+    empty = mean and tensors.get("self") is not None and not tensors["self"].numel()
+    if empty or (type(node).__name__.startswith("MeanBackward") and node._saved_self_sym_numel == 0):
+        return {"phase": "nothing", "targets": 0, "left_out": 0}
+    return None
 
 
 def _maker(graph: Graph, index: int, name: str) -> int | None:

@@ -10,9 +10,9 @@ __all__ = ["saved", "signed"]
 
 
 def saved(node: Any, name: str) -> Tensor | None:
-    """A tensor that an operation saved; `None` if there is none, it has changed, or reading would recompute it."""
+    """A tensor that an operation saved; `None` of none or several, if it changed, or if reading would recompute it."""
     raw = getattr(node, f"_raw_saved_{name}", None)
-    if raw is None or raw.unpack_hook is not None:
+    if raw is None or isinstance(raw, tuple) or raw.unpack_hook is not None:
         return None
     try:
         value = getattr(node, f"_saved_{name}")

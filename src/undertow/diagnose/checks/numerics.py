@@ -31,7 +31,8 @@ def non_finite_birth(case: Case) -> Found:
     Once a value is not finite, so is every gradient that depends on it, and after one step every weight.
 
     ## When it is harmless
-    Under a gradient scaler, which skips such steps by design: these are not reported.
+    Under a gradient scaler, which skips such steps by design: these are not reported. A mean over nothing, as of a
+    batch of which no target counts, sends back no gradient, so a training that meets one now and then goes on.
 
     ## What to do
     A softmax by hand wants the largest score taken off before the exponential: its result is the same.
@@ -43,8 +44,17 @@ def non_finite_birth(case: Case) -> Found:
         return
     grew = _grew(case)
     operation = facts.get("operation", "")
-    own = facts["phase"] == "data" or (_by_domain(operation) and not _overflows(facts)) or _bare_share(case, facts)
-    yield facts | {"loss_grew": grew, "onset": "start" if own else "later", "harm": 0.98 if own or grew <= 10 else 0.6}
+    own = (
+        facts["phase"] in {"data", "nothing"}
+        or (_by_domain(operation) and not _overflows(facts))
+        or _bare_share(case, facts)
+    )
+    harm = SURVIVED if facts["phase"] == "nothing" and case.learned else 0.98 if own or grew <= 10 else 0.6
+    yield facts | {"loss_grew": grew, "onset": "start" if own else "later", "harm": harm}
+
+
+SURVIVED = 0.2
+"""Of a mean over nothing now and then: no gradient comes from what is not there, so the weights stay finite."""
 
 
 def _bare_share(case: Case, facts: Mapping[str, Any]) -> bool:
@@ -82,6 +92,10 @@ STORIES = {
         "{kind} in {where} made the first non-finite value in the forward pass of step {step}, from {ranges}",
         "{by_kind}",
     ),
+    "nothing": (
+        "{kind} in {where} is a mean over nothing at step {step}, and 0 / 0 is not a number: {why}",
+        "{by_why}",
+    ),
     "unknown": (
         "the loss of step {step} is not finite; the tensors saved by the forward pass do not tell where it was born",
         "Run again with --focus {step}.",
@@ -107,12 +121,30 @@ def _told(facts: dict[str, Any]) -> dict[str, Any]:
         "where": facts.get("module") or "the model",
         "ranges": _ranges(facts.get("inputs", {})),
         "by_kind": _remedy(kind),
+        **_of_nothing(facts),
     }
     story, remedy = STORIES[facts["phase"]]
     kept = ("module", "operation", "source", "phase", "step", "inputs", "parameters")
     return {name: facts[name] for name in kept if name in facts} | {
         "story": story.format_map(words),
         "remedy": remedy.format_map(words),
+    }
+
+
+def _of_nothing(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Why a mean was over nothing, and what to do about it."""
+    targets, left_out = facts.get("targets", 0), facts.get("left_out", 0)
+    if not targets:
+        return {
+            "why": "what it is taken of is empty",
+            "by_why": "Look at what selects its entries, such as a mask or an index; pass over batches that have none.",
+        }
+    others = "" if left_out == targets else f", or of a class that weighs 0 ({targets - left_out})"
+    return {
+        "why": f"none of the {targets} targets counts, since each is the number that the loss passes over "
+        f"(ignore_index, -100 unless set){others}",
+        "by_why": "Look at how the labels are made: what masks or pads them leaves none, or a cut to length takes "
+        "them all. Pass over batches without a target.",
     }
 
 

@@ -154,7 +154,7 @@ def _subtracted(observed: Pass) -> list[int]:
         name = observed.flow.topology.operations[index].name
         if _never_negative(observed, index) or name in NEVER_ABOVE_ZERO:
             signs[index] = -sign if name in NEVER_ABOVE_ZERO else sign
-        elif name.startswith(SIGNED):
+        elif name.startswith(SIGNED) or _scaled(observed, index):
             for edge in observed.flow.topology.edges:
                 if edge.sender == index:
                     flips = name.startswith("Neg") or (name.startswith("Sub") and edge.position == 1)
@@ -164,6 +164,16 @@ def _subtracted(observed: Pass) -> list[int]:
     bounded = [i for i in observed.head.operations if _never_negative(observed, i) or names[i] in NEVER_ABOVE_ZERO]
     known = all(index in signs or index in within for index in bounded)
     return sorted(signs) if known and all(sign < 0 for sign in signs.values()) else []
+
+
+def _scaled(observed: Pass, index: int) -> bool:
+    """Whether a loss is multiplied or divided by a number here, as by the passes that a step is made of.
+
+    The number is taken for a positive one: a negative one before all that is never below 0 would show in the loss.
+    """
+    operation = observed.flow.topology.operations[index]
+    inputs = sum(edge.sender == index for edge in observed.flow.topology.edges)
+    return operation.name.startswith(("Div", "Mul")) and operation.shapes[0] == () and inputs == 1
 
 
 def _past_range(case: Case) -> bool:
@@ -226,9 +236,11 @@ def _summed(observed: Pass) -> tuple[int, int]:
     topology = observed.flow.topology
     chain = _chain(observed)
     names = [topology.operations[index].name for index in chain]
+    target = observed.target
+    if target is not None and target.summed and chain and target.times >= 1 and _scaled(observed, chain[0]):
+        return round(target.times), target.operation
     if not chain or any(name.startswith(("Div", "Mean", "Mul")) for name in names[:-1]):
         return 0, 0
-    target = observed.target
     if target is not None and target.summed and (repeated := _repeated(observed, chain[-1], target.operation)):
         return math.prod(target.shape) * repeated, target.operation
     for index, name in zip(chain, names, strict=True):

@@ -6,6 +6,7 @@ import math
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import DECADES, account, blame, moments, slope
+from undertow.diagnose.checks.upstream import first_before
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -49,7 +50,8 @@ def vanishing_gradient(case: Case) -> Found:
 
     ## When it is harmless
     Optimizers that divide by the gradient's own size (Adam, RMSprop) can train through several decades: where
-    the loss falls far, this is a remark. A recurrence may forget what its task does not ask it to keep.
+    the loss falls far, this is a remark. A recurrence may forget what its task does not ask it to keep. What lies on a
+    branch beside the way, as the queries and keys of an attention that still looks everywhere alike, is not reported.
 
     ## What to do
     It depends on what took the decades: saturating activations (use ReLU-like ones), weights too small for the
@@ -68,7 +70,7 @@ def vanishing_gradient(case: Case) -> Found:
 def _vanished(case: Case, observed: Pass) -> dict[str, object] | None:
     trend = _trend(case, observed)
     enough = DECADES_STALLED if case.failed else DECADES
-    if trend is None or trend[0] < enough or trend[1] > -0.6:
+    if trend is None or trend[0] < enough or trend[1] > -0.6 or _passed_by(case, observed, trend, enough):
         return None
     lost, steady, weight = trend
     attribution = observed.flow.attribute(weight)
@@ -82,6 +84,18 @@ def _vanished(case: Case, observed: Pass) -> dict[str, object] | None:
         "remedy": _remedy(culprit["operation"]),
     }
     return {**culprit, **account(observed, attribution), **facts}
+
+
+def _passed_by(case: Case, observed: Pass, trend: tuple[float, float, str], enough: float) -> bool:
+    """Whether the weights that the weakest one gets its input from are reached by enough of the gradient all the same.
+
+    Then nothing is lost on the way to the first layers: what is weak lies on a branch beside it, as the queries and
+    keys of an attention that still looks everywhere alike.
+    """
+    scales = case.relative_scales(observed)
+    nearest = sorted(scale for _, _, scale in scales[: max(1, len(scales) // 4)])
+    before = first_before(observed, trend[2])
+    return any(scale > nearest[len(nearest) // 2] - enough for name, _, scale in scales if name in before)
 
 
 SILENT = 5.0
