@@ -48,6 +48,14 @@ def most_of_the_error_left_is_out_of_a_tanhs_reach(sick):
     fit(model, adam(model), numbers(), squared, epochs=20)
 
 
+@form("UT405")
+def a_fifth_of_the_error_left_is_out_of_a_tanhs_reach(sick):
+    x, y = numbers()
+    noisy = y + 0.6 * torch.randn(y.shape, generator=torch.Generator().manual_seed(4))
+    model = nn.Sequential(net(6, 1), nn.Tanh()) if sick else net(6, 1)
+    fit(model, adam(model), (x, noisy / noisy.std()), squared, epochs=20)
+
+
 @form("UT309")
 def squared_norms_of_the_weights_in_the_loss(sick):
     model = net(12, 6)

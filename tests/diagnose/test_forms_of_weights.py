@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .forms import Forms, adam, classes, fit, net, numbers, one_thread, review
+from .forms import Forms, adam, classes, fit, net, numbers, one_thread, review, squared
 
 __all__ = ["one_thread"]
 
@@ -98,6 +98,26 @@ def experts_that_are_copies_of_one(sick):
     fit(blend, adam(nn.ModuleList([experts, router]), 1e-2), (x, target), F.mse_loss, epochs=8)
 
 
+def in_tanhs(model, size):
+    with torch.no_grad():
+        for layer in list(model)[2:3]:
+            layer.weight.mul_(size)
+    return model
+
+
+@form("UT202")
+def a_layer_of_tanhs_made_too_large_in_a_network_that_learns(sick):
+    model = in_tanhs(net(6, 1, nn.Tanh), 60.0 if sick else 1.0)
+    fit(model, adam(model), numbers(), squared)
+
+
+@form("UT501")
+def inputs_in_hundreds_before_tanhs_that_learn(sick):
+    x, y = numbers()
+    model = net(6, 1, nn.Tanh)
+    fit(model, adam(model), (300 * x if sick else x, y), squared, epochs=16)
+
+
 @pytest.mark.parametrize("name", form.trains)
 def test_a_fault_in_another_form_is_named_and_its_twin_is_not_accused_of_it(name, tmp_path):
     form.check(name, tmp_path, every=10)
@@ -125,3 +145,14 @@ def test_a_gradient_that_only_one_of_two_losses_loses_is_not_named(tmp_path):
             optimizer.zero_grad()
 
     assert "UT307" not in {finding.code for finding in review(tmp_path / "run", train, sick=True, every=10).findings}
+
+
+def test_gates_that_were_made_open_are_no_fault(tmp_path):
+    x, y = numbers()
+    gate, way, top = nn.Linear(6, 32), nn.Linear(6, 32), nn.Linear(32, 1)
+    nn.init.constant_(gate.bias, 9.0)
+    model = nn.ModuleList([gate, way, top])
+    passed = lambda rows: top(torch.sigmoid(gate(rows)) * torch.tanh(way(rows)))  # noqa: E731
+    found = review(tmp_path, lambda sick: fit(passed, adam(model), (x, y), squared), sick=False)
+    assert found.cause is None
+    assert "UT202" in {remark.code for remark in found.remarks}

@@ -138,12 +138,17 @@ def _outlived(finding: Finding, case: Case) -> bool:
 
 
 def _raised(found: Sequence[Finding]) -> list[Finding]:
-    """Too large a step that the run seemed to survive is no remark where it brought about an alarm that came later."""
-    later = [f for f in found if f.harm >= ALARM and f.evidence.get("onset") == "later" and f.code in DAMAGED]
-    return [
-        replace(f, harm=max([f.harm, *(e.harm for e in later if _explains(f, e))])) if f.code == "UT301" else f
-        for f in found
-    ]
+    """What the run seemed to survive is no remark where it brought about an alarm."""
+    alarms = [f for f in found if f.harm >= ALARM]
+    return [replace(f, harm=max([f.harm, *(e.harm for e in alarms if _brought(f, e))])) for f in found]
+
+
+def _brought(cause: Finding, effect: Finding) -> bool:
+    """Whether too large a step did damage later on, or inputs too large for the weights saturated units at once."""
+    onset = effect.evidence.get("onset")
+    steps = cause.code == "UT301" and onset == "later" and effect.code in DAMAGED
+    inputs = cause.code == "UT501" and cause.evidence["rms"] > 1 and onset == "start" and effect.code == "UT202"
+    return (steps or inputs) and _explains(cause, effect)
 
 
 DAMAGED = STAGES["network"]

@@ -1,11 +1,11 @@
-"""A loss that only pulls outputs of one network together: read off the graph."""
+"""What makes all examples alike by the way it is written: a loss that only pulls together, a mean over the batch."""
 
 from __future__ import annotations
 
 from undertow.diagnose.checks.head import VIEWS, names_in
 from undertow.store import Pass
 
-__all__ = ["pulled_together"]
+__all__ = ["pooled", "pulled_together"]
 
 DISTANCES = ("HuberLoss", "L1Loss", "MseLoss", "SmoothL1Loss")
 SIZES = ("Abs", "LinalgVectorNorm", "Norm", "Pow")
@@ -63,3 +63,32 @@ def _only_normalises(name: str, edges: int) -> bool:
         or name.startswith(("ClampMin", "Clone", "LinalgVectorNorm"))
         or (name == "DivBackward0" and edges == 2)
     )
+
+
+def pooled(observed: Pass) -> tuple[Pass, int] | None:
+    """An operation over the batch through which alone the data reach outputs that have a row for each example."""
+    topology, target = observed.flow.topology, observed.target
+    if target is None or not target.shape or target.shape[0] < 2:
+        return None
+    rows, shapes = target.shape[0], [op.shapes[0] if op.shapes else () for op in topology.operations]
+    pools = {
+        e.sender
+        for e in topology.edges
+        if topology.operations[e.sender].name.startswith(POOLS) and e.sender not in observed.head.operations
+        if shapes[e.receiver][:1] == (rows,)
+        and shapes[e.sender] in {(1, *shapes[e.receiver][1:]), shapes[e.receiver][1:]}
+    }
+    entrances = {scale.operation for scale in observed.inputs if scale.shape[0] == rows}
+    entrances |= {i for i, op in enumerate(topology.operations) if op.name.startswith("Embedding")}
+    reached, used = set[int](), set[int]()
+    stack = [root for root, _ in topology.roots if pools]
+    while stack:
+        index = stack.pop()
+        if index not in reached:
+            reached.add(index)
+            used |= {index} & pools
+            stack += [topology.edges[e].receiver for e in observed.flow.plan.sent[index] if index not in pools]
+    return (observed, min(used)) if used and entrances and not entrances & reached else None
+
+
+POOLS = ("Amax", "Amin", "Max", "Mean", "Sum")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.together import pulled_together
+from undertow.diagnose.checks.together import pooled, pulled_together
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Activation, Pass
 
@@ -109,14 +109,14 @@ def _is_hinge(observed: Pass, activation: Activation) -> bool:
 
 def _stays(case: Case, observed: Pass, activation: Activation) -> bool:
     """Whether the same layer is still as dead at the end, as far as that was seen."""
-    plan = observed.flow.plan
-    ends = [
-        a.flat.mean()
-        for p in case.late
-        for a in p.activations
-        if p.flow.plan is plan and a.operation == activation.operation
-    ]
+    ends = [a.flat.mean() for a in _later(case, observed, activation)]
     return not ends or float(ends[-1]) >= DEAD
+
+
+def _later(case: Case, observed: Pass, activation: Activation) -> list[Activation]:
+    """The same layer in late passes over the same graph."""
+    late = [p for p in case.late if p.flow.plan is observed.flow.plan]
+    return [a for p in late for a in p.activations if a.operation == activation.operation]
 
 
 @diagnosis(
@@ -134,7 +134,9 @@ def saturated_units(case: Case) -> Found:
     Each such unit multiplies the gradient by almost nothing, whatever the input.
 
     ## When it is harmless
-    In gates and at an output that has learned to be sure of itself: where the loss falls, this is a remark.
+    In gates and at an output that has learned to be sure of itself: where the loss falls, this is a remark. It is an
+    alarm all the same where units other than gates were saturated before the first step, which nobody can have
+    learned, and are to the end: what lies before them is hardly trained, and what is learned is what they let through.
 
     ## What to do
     Smaller initial weights, scaled inputs, or normalisation before the activation; if it came during training,
@@ -147,6 +149,7 @@ def saturated_units(case: Case) -> Found:
         observed, activation = max(inner, key=lambda item: item[1].flat_share)
         if activation.flat_share < SATURATED:
             continue
+        made = onset == "start" and _made_so(case, observed, activation)
         yield case.place(observed, activation.operation) | {
             "share": activation.flat_share,
             "units": activation.units,
@@ -154,9 +157,21 @@ def saturated_units(case: Case) -> Found:
             "remedy": "Make the initial weights smaller (Xavier), scale the inputs, or normalise before the activation."
             if onset == "start"
             else "Lower the learning rate: they saturated during training.",
-            "harm": case.harm(0.95, 0.5, 0.2, 0.6),
+            "harm": case.harm(0.95, 0.5, 0.6 if made else 0.2, 0.6),
         }
         return
+
+
+GATES = ("Addcmul", "Lerp", "Mul", "Rsub", "Sub")
+"""Operations that take the outputs of gates: what a gate lets through is a product."""
+
+
+def _made_so(case: Case, observed: Pass, activation: Activation) -> bool:
+    """Whether a layer that was saturated before the first step is no gate, and is saturated at the end as well."""
+    index, topology = activation.operation, observed.flow.topology
+    gates = any(e.receiver == index and topology.operations[e.sender].name.startswith(GATES) for e in topology.edges)
+    ends = [a.flat_share for a in _later(case, observed, activation)]
+    return not gates and bool(ends) and ends[-1] >= SATURATED
 
 
 ALIKE = 1e-3
@@ -187,8 +202,8 @@ def collapsed_representation(case: Case) -> Found:
     ## What to do
     Weights of the right scale for the depth, skip connections, normalisation; smaller biases.
     """
-    if pooled := next(filter(None, (_pooled(p) for p in case.passes if p.inputs)), None):
-        observed, index = pooled
+    if found := next(filter(None, (pooled(p) for p in case.passes if p.inputs)), None):
+        observed, index = found
         yield case.place(observed, index) | {
             "how": f"the outputs of {case.module_of(observed, index) or 'the model'} are taken over the batch, and "
             "handed to each of its examples: behind it all examples look the same",
@@ -222,35 +237,6 @@ def collapsed_representation(case: Case) -> Found:
             "harm": 0.75,
         }
         return
-
-
-def _pooled(observed: Pass) -> tuple[Pass, int] | None:
-    """An operation over the batch through which alone the data reach outputs that have a row for each example."""
-    topology, target = observed.flow.topology, observed.target
-    if target is None or not target.shape or target.shape[0] < 2:
-        return None
-    rows, shapes = target.shape[0], [op.shapes[0] if op.shapes else () for op in topology.operations]
-    pools = {
-        e.sender
-        for e in topology.edges
-        if topology.operations[e.sender].name.startswith(POOLS) and e.sender not in observed.head.operations
-        if shapes[e.receiver][:1] == (rows,)
-        and shapes[e.sender] in {(1, *shapes[e.receiver][1:]), shapes[e.receiver][1:]}
-    }
-    entrances = {scale.operation for scale in observed.inputs if scale.shape[0] == rows}
-    entrances |= {i for i, op in enumerate(topology.operations) if op.name.startswith("Embedding")}
-    reached, used = set[int](), set[int]()
-    stack = [root for root, _ in topology.roots if pools]
-    while stack:
-        index = stack.pop()
-        if index not in reached:
-            reached.add(index)
-            used |= {index} & pools
-            stack += [topology.edges[e].receiver for e in observed.flow.plan.sent[index] if index not in pools]
-    return (observed, min(used)) if used and entrances and not entrances & reached else None
-
-
-POOLS = ("Amax", "Amin", "Max", "Mean", "Sum")
 
 
 def _examples(observed: Pass, activation: Activation) -> int:
