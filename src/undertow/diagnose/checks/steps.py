@@ -33,7 +33,8 @@ def _paired(case: Case) -> list[tuple[Pass, Updates]]:
 @diagnosis(
     "UT307",
     "zeroed-before-the-step",
-    message="on {share:.0%} of the observed steps the backward pass brought a gradient, and the optimizer found none",
+    message="on {share:.0%} of the observed steps the backward pass brought {whose}a gradient, and the optimizer "
+    "found none",
     advice="Call optimizer.zero_grad() before loss.backward() or after optimizer.step(), never between them; "
     "with torch.autograd.grad, put what it returns into .grad.",
     source="PyTorch documentation of Optimizer.zero_grad",
@@ -43,7 +44,8 @@ def zeroed_before_the_step(case: Case) -> Found:
 
     ## What it means
     Between the backward pass and the step the gradients are set to zero, or they were never put into `.grad`. The
-    optimizer steps on nothing, and no weight moves.
+    optimizer steps on nothing, and no weight moves. Of several backward passes before a step, the gradients of the
+    first ones may be thrown away between them: what only these reach never moves, and is named.
 
     ## When it is harmless
     Never, where something is to be learned.
@@ -52,9 +54,27 @@ def zeroed_before_the_step(case: Case) -> Found:
     The order is: zero, forward, backward, step.
     """
     found = [share for share in (_thrown_away(case, u) for u in case.run.updates) if share is not None]
-    if len(found) < 2 or np.mean([share > 0.5 for share in found]) < MOSTLY:
-        return
-    yield {"share": float(np.mean([share > 0.5 for share in found])), "steps": len(found), "harm": 1.0}
+    thrown, whose = [share > 0.5 for share in found], ""
+    if len(thrown) < 2 or np.mean(thrown) < MOSTLY:
+        between = [names for names in (_lost_between(case, u) for u in case.run.updates) if names is not None]
+        thrown, whose = [bool(names) for names in between], f"{', '.join(sorted(set().union(*between))[:4])} "
+    if len(thrown) >= 2 and np.mean(thrown) >= MOSTLY:
+        yield {"share": float(np.mean(thrown)), "steps": len(thrown), "whose": whose, "harm": 1.0}
+
+
+def _lost_between(case: Case, updates: Updates) -> set[str] | None:
+    """What an optimizer holds that passes of this step before its last one reached alone, if it found none.
+
+    Empty where it found a gradient for any of them; `None` where no parameter is so.
+    """
+    passes = [p for p in case.run.passes if p.step == updates.step]
+    names = reached(passes[:-1]) - reached(passes[-1:])
+    alone = [n for n, p in enumerate(case.run.parameters) if p.optimizer >= 0 and p.name in names]
+    alone = [n for n in alone if np.isfinite(updates.weight[n])]
+    if not alone:
+        return None
+    lost = all(not updates.gradient[n] > 0 and not updates.update[n] > 0 for n in alone)
+    return {case.run.parameters[n].name for n in alone} if lost else set()
 
 
 def _thrown_away(case: Case, updates: Updates) -> float | None:
