@@ -18,9 +18,21 @@ EVERY = 10
 MOST = 4
 """Optimizers of one training that a peer is put around; a script with more makes them in a loop."""
 
-LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy_with_logits", "nll_loss", "l1_loss", "smooth_l1_loss")
+LOSSES = (
+    "cross_entropy",
+    "nll_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "poisson_nll_loss",
+    "gaussian_nll_loss",
+)
 
 KINDS = (
+    "is empty",
     "non-finite",
     "appears vanished",
     "is very large",
@@ -37,12 +49,12 @@ BACKWARD = torch.Tensor.backward
 
 
 class Torchmortem:
-    """`Autopsy(model, optimizer=optimizer, sampling="fast")`, and `autopsy.step(loss=...)` after each step."""
+    """`Autopsy(model, optimizer=optimizer)`, and `autopsy.step(loss=...)` after each step."""
 
     def __init__(self, models: Sequence[nn.Module], optimizer: Any) -> None:
         from torchmortem import Autopsy
 
-        self.autopsy = Autopsy(models[0] if len(models) == 1 else nn.ModuleList(models), optimizer, "fast")
+        self.autopsy = Autopsy(models[0] if len(models) == 1 else nn.ModuleList(models), optimizer)
         self.autopsy.attach()
 
     def before_step(self, loss: float | None, batch: Any, target: Any) -> None:
@@ -95,7 +107,7 @@ class Traintools:
 
     def before_step(self, loss: float | None, batch: Any, target: Any) -> None:
         self.steps += 1
-        if self.steps % EVERY != 1:
+        if (self.steps - 1) % EVERY:
             return
         lr = float(self.optimizer.param_groups[0]["lr"]) if self.optimizer else None
         texts = [*self.gradients.inspect(self.model, step=self.steps, lr=lr).warnings]
@@ -117,6 +129,17 @@ class Traintools:
 
 
 PEERS = {"torchmortem": Torchmortem, "torch-audit": TorchAudit, "traintools": Traintools}
+
+
+def parameters(optimizers: Sequence[Any]) -> set[int]:
+    return {id(p) for o in optimizers for g in o.param_groups for p in g["params"]}
+
+
+def labels(target: torch.Tensor) -> torch.Tensor | None:
+    """What a user would hand on as targets: classes, or a number for each example; not pictures, nor columns."""
+    if target.is_floating_point() and target.dim() > 1:
+        return target.squeeze(-1) if target.dim() == 2 and target.shape[1] == 1 else None
+    return target
 
 
 class Around:
@@ -142,8 +165,11 @@ class Around:
         self.depth -= 1
 
     def models(self, optimizer: Any) -> list[nn.Module]:
-        held = {id(p) for g in optimizer.param_groups for p in g["params"]} if optimizer else set()
-        owners = [m for m in self.roots.values() if any(id(p) in held for p in m.parameters())]
+        """Those with a parameter that the optimizer holds, or that a gradient reaches and no optimizer holds."""
+        moved, taken = parameters([optimizer] if optimizer else []), parameters(self.optimizers)
+        reached = {id(p) for m in self.roots.values() for p in m.parameters() if p.grad is not None}
+        moved |= reached - taken
+        owners = [m for m in self.roots.values() if any(id(p) in moved for p in m.parameters())]
         return owners or ([self.last] if self.last is not None else [])
 
     def of(self, optimizer: Any) -> dict[str, Any]:
@@ -188,7 +214,7 @@ class Around:
     def compared(self, function: Any) -> Any:
         def wrapped(output: Any, target: Any, *args: Any, **options: Any) -> Any:
             loss = function(output, target, *args, **options)
-            self.target = None if target.is_floating_point() else target
+            self.target = labels(target)
             if loss.dim() == 0:
                 self.loss = loss.detach().float().item()
             return loss
