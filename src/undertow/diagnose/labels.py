@@ -78,6 +78,7 @@ LABELS = {
     "units": "units in the layer",
     "uses": "uses of the weight",
     "usual_ratio": "the same of the other weight matrices",
+    "whose": "parameters that lost it, where not all did",
     "usual": "usual norm of the gradient",
     "varied": "deviation between examples, over size",
     "weight": "weight",
