@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("own", "unseen", "held", "fresh", "blind", "wild")
+PARTS = ("own", "unseen", "held", "fresh", "blind", "wild", "late")
 """Folders, each with what one author, or several who knew as much of the checks, wrote at one time."""
 
 SPLITS = ("build", "judge", *PARTS[1:])
