@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import undertow
+from tests.gallery.data import digits
 from tests.gallery.judge import observed
 from tests.gallery.own.remarked_layers import two_branches
 from tests.gallery.own.remarked_steps import full_batches
@@ -58,3 +59,20 @@ def test_a_layer_that_moves_thirty_times_less_is_not_told(tmp_path):
     with undertow.observe(store=tmp_path / "run", every=3):
         two_branches(factor=1 / 30, steps=100)
     assert "UT902" not in {remark.code for remark in undertow.review(undertow.Run(tmp_path / "run")).remarks}
+
+
+@pytest.mark.parametrize("zeroed", [True, False])
+def test_gradients_that_hold_the_batches_before_say_nothing_of_noise(zeroed, tmp_path):
+    torch.manual_seed(0)
+    inputs, labels = digits()
+    net = torch.nn.Linear(64, 10)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    with undertow.observe(store=tmp_path / "run", every=3):
+        for _ in range(60):
+            chosen = torch.randint(len(inputs), (4000,))
+            if zeroed:
+                optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(net(inputs[chosen]), labels[chosen]).backward()
+            optimizer.step()
+    review = undertow.review(undertow.Run(tmp_path / "run"))
+    assert ("UT708" in {remark.code for remark in review.remarks}) == zeroed

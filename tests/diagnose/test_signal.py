@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import undertow
-from undertow.diagnose.signal import _of, _pairs, signal, signals
+from undertow.diagnose.signal import _observed, _of, signal, signals
 from undertow.store import Updates
 
 
@@ -38,7 +38,7 @@ def made(random, steps, share, parameters=3, entries=40):
 @pytest.mark.parametrize("steps", [16, 60])
 def test_the_truth_lies_in_the_interval_about_95_times_in_100(share, steps):
     random = np.random.default_rng(0)
-    found = [_of(_pairs(updates(made(random, steps, share))), None) for _ in range(200)]
+    found = [_of(_observed(updates(made(random, steps, share))), None) for _ in range(200)]
     within = sum(f.interval[0] <= share <= f.interval[1] for f in found)
     assert within >= 180  # of 200: fewer has a probability of about 1 in 1000
     mean = sum(f.share for f in found) / len(found)
@@ -49,7 +49,7 @@ def test_a_part_of_the_parameters_has_a_signal_of_its_own():
     random = np.random.default_rng(0)
     both = np.concatenate([made(random, 40, 0.9, 1), made(random, 40, 0.1, 1)], axis=1)
     seen = updates(both)
-    first, second = (_of(_pairs(seen), [number]) for number in (0, 1))
+    first, second = (_of(_observed(seen), [number]) for number in (0, 1))
     assert first.share == pytest.approx(0.9, abs=0.05)
     assert second.share == pytest.approx(0.1, abs=0.1)
 
@@ -58,7 +58,7 @@ def test_batches_that_hold_as_much_signal_as_noise_lie_within_what_is_told():
     random = np.random.default_rng(1)
     within = 0
     for _ in range(60):
-        low, high = _of(_pairs(updates(made(random, 40, 0.2))), None).times
+        low, high = _of(_observed(updates(made(random, 40, 0.2))), None).times
         within += low <= 4 <= high
     assert within >= 52
 
@@ -69,16 +69,16 @@ def test_steps_that_go_to_and_fro_are_told_from_noise():
         steps = np.cumsum(gaps)
         swinging = made(random, 30, 0.9) * (-1.0) ** steps[:, None, None]
         seen = [replace(u, step=int(step)) for u, step in zip(updates(swinging), steps, strict=True)]
-        found = _of(_pairs(seen), None)
+        found = _of(_observed(seen), None)
         assert found.turns(0.5)
         assert found.interval[1] < 0.6
-        assert not _of(_pairs(updates(made(random, 30, 0.0))), None).turns(0.0)
+        assert not _of(_observed(updates(made(random, 30, 0.0))), None).turns(0.0)
 
 
 def test_too_few_gradients_tell_nothing():
-    assert _of(_pairs(updates(made(np.random.default_rng(0), 7, 0.5))), None) is None
+    assert _of(_observed(updates(made(np.random.default_rng(0), 7, 0.5))), None) is None
     nothing = [replace(update, gradient=np.zeros(3)) for update in updates(made(np.random.default_rng(0), 20, 0.5))]
-    assert _of(_pairs(nothing), None) is None
+    assert _of(_observed(nothing), None) is None
 
 
 @pytest.fixture(scope="module")

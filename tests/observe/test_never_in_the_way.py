@@ -16,7 +16,7 @@ import undertow
 from tests.observe.contexts import CONTEXTS, Diary
 from tests.observe.test_non_interference import same, trained
 from undertow.errors import StoreError, UndertowError
-from undertow.observe import cuts, naming, probes, sample, updates, watch
+from undertow.observe import cuts, naming, pairs, probes, sample, updates, watch
 from undertow.store.writer import Writer
 
 PLACES: dict[str, tuple[Any, str]] = {
@@ -27,6 +27,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "following cuts": (cuts.CutTracer, "_follow"),
     "before the optimizer": (updates.UpdateProbe, "__init__"),
     "after the optimizer": (updates.UpdateProbe, "after"),
+    "a pair of gradients": (pairs.Pairs, "step_begins"),
     "writing": (Writer, "losses"),
 }
 
@@ -55,7 +56,7 @@ def test_a_fault_of_ours_ends_observing_is_reported_and_training_goes_on(
     lenient()
     alone = trained(CONTEXTS["plain"])
     plant(monkeypatch, place)
-    watched = trained(CONTEXTS["plain"], lambda: undertow.observe(every=1, store=tmp_path / "run"))
+    watched = trained(CONTEXTS["plain"], lambda: undertow.observe(every=2, store=tmp_path / "run"))
     assert all(same(a, b) for a, b in zip(watched.entries, alone.entries, strict=True))
     run = undertow.Run(tmp_path / "run")
     assert [event.facts["message"] for event in run.events if event.kind == "fault"] == ["planted"]

@@ -16,7 +16,7 @@ from undertow.observe.batches import Batches
 from undertow.observe.conditions import conditions
 from undertow.observe.roster import Roster
 from undertow.store.records import Probed
-from undertow.store.updates import UPDATE_COLUMNS
+from undertow.store.updates import PAIR_COLUMNS, UPDATE_COLUMNS
 from undertow.store.writer import Writer, facts_of
 
 
@@ -43,6 +43,9 @@ def test_ten_thousand_steps_of_two_hundred_modules_fit_into_20_megabytes(tmp_pat
             told = facts_of([1.0], 1.0, Probed(head, None, activations, inputs, noted if activations else None))
             writer.observed(step, 0, 0, 1.0, sizes, plan.keys, told)
             writer.updates(step, {name: random.lognormal(size=count) for name in UPDATE_COLUMNS})
+        if sampler.wants_pair(step, step * 0.05):
+            sampler.paired(step, 0.0001)
+            writer.pair(step, {name: random.lognormal(size=count) for name in PAIR_COLUMNS})
     writer.commit()
     writer.close()
     stored = sum(file.stat().st_size for file in (tmp_path / "run").iterdir())

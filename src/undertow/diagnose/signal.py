@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from undertow.store import Run, Updates
+from undertow.store import Pair, Run, Updates
 
 __all__ = ["FEWEST", "Signal", "signal", "signals"]
 
@@ -27,8 +27,11 @@ class Signal:
 
     For batches drawn independently at the same weights, the inner product of two gradients has the mean |G|², and the
     square of one the mean |G|² + tr S / B, with G the gradient of the expected loss, S the covariance of that of one
-    example and B the batch. Gradients of steps some way apart have less in common, as the weights have moved between:
-    then what is told is a lower bound.
+    example and B the batch. The share is the ratio of the sums of both over all pairs. Gradients of steps some way
+    apart have less in common, as the weights have moved between: then what is told is a lower bound. Between successive
+    steps they move by the rate times the gradient: along a direction of curvature λ, the inner product is 1 - rate · λ
+    times what it would be. Batches of one epoch have no example in common: of K batches that make up all examples,
+    the noise counts as less by 1 / (K - 1) of itself.
 
     Attributes:
         step: The first step looked at.
@@ -39,6 +42,7 @@ class Signal:
             side to the other and back.
         turning_error: One standard error of it.
         pairs: How many pairs of gradients, no gradient in two of them.
+        apart: Steps between the two of a pair, typically; 1 where successive steps were looked at.
     """
 
     step: int
@@ -48,6 +52,7 @@ class Signal:
     turning: float
     turning_error: float
     pairs: int
+    apart: float
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -79,7 +84,7 @@ class Signal:
 
 def signals(run: Run, numbers: Sequence[int] | None = None) -> list[Signal]:
     """Along a run, in parts with pairs enough: of some parameters, by their numbers, or of all."""
-    pairs = _pairs(run.updates)
+    pairs = _pairs(run, 0)
     windows = min(WINDOWS, len(pairs) // FEWEST)
     if not windows:
         return []
@@ -90,28 +95,38 @@ def signals(run: Run, numbers: Sequence[int] | None = None) -> list[Signal]:
 
 def signal(run: Run, start: int, numbers: Sequence[int] | None = None) -> Signal | None:
     """From a step on; `None` where too few gradients were seen."""
-    return _of(_pairs([update for update in run.updates if update.step >= start]), numbers)
+    return _of(_pairs(run, start), numbers)
 
 
-Pair = tuple[Updates, Updates]
+Apart = tuple[Pair, int]
+"""Two gradients, and how many steps apart they are."""
 
 
-def _pairs(updates: Sequence[Updates]) -> list[Pair]:
-    """Gradients next to each other among those seen, each in one pair only: then the pairs are independent."""
-    return [*zip(updates[::2], updates[1::2], strict=False)]
+def _pairs(run: Run, start: int) -> list[Apart]:
+    """Gradients of successive steps, from a step on; where these are too few, of steps observed one after the other.
+
+    Each is in one pair only: then the pairs are independent.
+    """
+    close = [(pair, 1) for pair in run.pairs if pair.step >= start]
+    return close if len(close) >= FEWEST else _observed([update for update in run.updates if update.step >= start])
 
 
-def _of(pairs: Sequence[Pair], numbers: Sequence[int] | None) -> Signal | None:
-    rows = [
-        (*sums, (-1) ** (later.step - earlier.step))
-        for earlier, later in pairs
-        if (sums := _sums(earlier, later, numbers)) is not None
+def _observed(updates: Sequence[Updates]) -> list[Apart]:
+    """Those next to each other among steps that were observed in full."""
+    return [
+        (Pair(later.step, earlier.gradient, later.gradient, later.turn), later.step - earlier.step)
+        for earlier, later in zip(updates[::2], updates[1::2], strict=False)
     ]
+
+
+def _of(pairs: Sequence[Apart], numbers: Sequence[int] | None) -> Signal | None:
+    rows = [(*sums, apart) for pair, apart in pairs if (sums := _sums(pair, numbers)) is not None]
     if len(rows) < FEWEST:
         return None
-    common, square, parity = np.array(rows).T
-    size = float(np.mean(np.abs(common / square)))
-    return Signal(pairs[0][1].step, *_ratio(common, square), size, *_ratio(common * parity, square), len(rows))
+    common, square, apart = np.array(rows).T
+    size, back = float(np.mean(np.abs(common / square))), common * (-1.0) ** apart
+    typical = float(np.median(apart))
+    return Signal(pairs[0][0].step, *_ratio(common, square), size, *_ratio(back, square), len(rows), typical)
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> tuple[float, float]:
@@ -121,10 +136,10 @@ def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> tuple[floa
     return float(above.sum() / below.sum()), math.sqrt(float(spread))
 
 
-def _sums(earlier: Updates, later: Updates, numbers: Sequence[int] | None) -> tuple[float, float] | None:
+def _sums(pair: Pair, numbers: Sequence[int] | None) -> tuple[float, float] | None:
     """The inner product of two gradients, and the mean of their squares, over parameters that both reached."""
-    which: NDArray[np.int64] = np.arange(len(later.turn)) if numbers is None else np.asarray(numbers, dtype=np.int64)
-    before, after, turn = earlier.gradient[which], later.gradient[which], later.turn[which]
+    which: NDArray[np.int64] = np.arange(len(pair.turn)) if numbers is None else np.asarray(numbers, dtype=np.int64)
+    before, after, turn = pair.before[which], pair.after[which], pair.turn[which]
     seen = np.isfinite(before) & np.isfinite(after) & np.isfinite(turn)
     square = float((before[seen] ** 2 + after[seen] ** 2).sum()) / 2
     common = float((before[seen] * after[seen] * np.cos(turn[seen])).sum())

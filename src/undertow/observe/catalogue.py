@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from undertow.engine.graph import Graph, Topology
 from undertow.engine.plan import Plan
 from undertow.observe.batches import Batches
@@ -14,6 +16,7 @@ from undertow.observe.births import birth
 from undertow.observe.guard import Guard
 from undertow.observe.naming import Names, Naming
 from undertow.observe.roster import Roster
+from undertow.observe.starts import starts_of
 from undertow.observe.watch import Watch
 from undertow.store import LossHead
 
@@ -95,8 +98,11 @@ class Catalogue:
         self._probed[site] = passed, step
         return True
 
-    def birth(self, graph: Graph, naming: Naming | None) -> dict[str, Any]:
-        """The origin of a loss that is not finite, as far as its graph tells."""
+    def birth(self, outputs: Sequence[Any], naming: Naming | None) -> dict[str, Any] | None:
+        """The origin of a loss that is not finite, as far as its graph tells; `None` of what is no loss."""
+        if not isinstance(outputs[0], Tensor) or outputs[0].numel() != 1 or not (starts := starts_of(outputs)):
+            return None
+        graph = Graph.behind(starts)
         known = self.find(graph, [self.roster.number_of(leaf) for _, leaf in graph.leaves()])
         if known.names is None or naming is not None:
             self.name(graph, known, naming)

@@ -61,6 +61,7 @@ class Ledger:
         self._entries = 0
         self._earlier = Earlier()
         self._updates: list[tuple[int, Columns]] = []
+        self._pairs: list[tuple[int, Columns]] = []
 
     def keep(self, rows: Sequence[Row], step: int, moved: Moved | None) -> None:
         """Hold what a step brought until it is written."""
@@ -70,6 +71,10 @@ class Ledger:
             self._entries += moved.entries
             if self._entries > MOST_ENTRIES:
                 self._compare()
+
+    def keep_pair(self, step: int, columns: Columns) -> None:
+        """The same of the gradients of two steps, this one and the next."""
+        self._pairs.append((step, columns))
 
     def _compare(self) -> None:
         """Make columns of the entries that are held."""
@@ -92,7 +97,7 @@ class Ledger:
     def write(self, *, names: bool) -> None:
         """Write what is held; with it, or if asked to, the graphs, parameters and optimizers that are new."""
         self._compare()
-        if names or self._rows or self._updates:
+        if names or self._rows or self._updates or self._pairs:
             self._write_names()
         for row in self._rows:
             entry, known = row.entry, row.known
@@ -100,10 +105,13 @@ class Ledger:
             self._writer.observed(entry.step, entry.site, known.number, entry.loss, row.sizes, known.keys, facts)
         for step, columns in self._updates:
             self._writer.updates(step, columns)
+        for step, columns in self._pairs:
+            self._writer.pair(step, columns)
         self._writer.rates(self.rates.rows)
         self.rates.rows.clear()
         self._rows.clear()
         self._updates.clear()
+        self._pairs.clear()
 
     def _write_names(self) -> None:
         roster = self._catalogue.roster

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import deque
 
 __all__ = ["Sampler"]
 
@@ -17,6 +19,21 @@ DENSEST = 0.01
 
 FLOOR = 0.25
 """The same for a look whenever the run has doubled since the last one: one dear sample leaves no short run unseen."""
+
+PAIRS = 0.2
+"""The part of the budget that gradients of steps that follow each other may cost."""
+
+PAIRS_CREDIT = 0.02
+"""Seconds that these may cost before any have been earned."""
+
+APART = 0.02, 0.1
+"""Such pairs begin a share of the steps so far apart, within these bounds: a tenth leaves seven to a second half."""
+
+DOUBLING = 0.2
+"""Of what may still be spent on pairs, as much is spent while the steps double, where that is more than seven cost."""
+
+NEAREST = 3
+"""And at least so many steps: odd, so that where two batches take turns, not the same begins each pair."""
 
 PLACES = 4
 """Lines that start a backward pass, after the first steps, whose next steps are observed whatever it costs."""
@@ -45,6 +62,10 @@ class Sampler:
         self._first = 0.0
         self._samples = 0.0
         self._dearest = 0.0
+        self._pair = self._pairs = 0.0
+        self._costs: deque[float] = deque(maxlen=50)
+        self._paired_times = 0
+        self._paired = -NEAREST
         self._last = -1
         self._urgent = 0
         self._owed = 0
@@ -65,13 +86,36 @@ class Sampler:
         if step < 2 or self._owed:
             return True
         earned = self.budget * elapsed
-        between = max(0.0, spent - self._first - self._samples)
-        expected = self._samples + self._dearest + min(between, (1 - OWN) * earned)
+        between = max(0.0, spent - self._first - self._samples - self._pairs)
+        expected = self._samples + self._dearest + self._pairs + min(between, (1 - OWN) * earned)
         if expected > math.hypot(CREDIT, earned):
             foreseen = expected if self._samples else 0.0  # the second may have cost what it costs once
             return step >= 2 * self._last and foreseen <= math.hypot(FLOOR, earned)
         apart = DENSEST if expected <= earned else ON_CREDIT
         return self._urgent > 0 or step - self._last >= max(1, int(step * apart))
+
+    def wants_pair(self, step: int, elapsed: float) -> bool:
+        """Whether to look at the gradients of a step that is about to begin, and of the next; not if all are seen."""
+        if self.every is not None:
+            return self.every > 1 and step % (max(NEAREST, self.every) | 1) == 0
+        if step - self._paired < NEAREST:
+            return False
+        left = math.hypot(PAIRS_CREDIT, PAIRS * self.budget * elapsed) - self._pairs
+        if left < self._pair or left <= 0:
+            return False
+        apart = min(max(APART[0], math.log(2) * self._pair / (DOUBLING * left)), APART[1])
+        return step - self._paired >= int(apart * step) | 1
+
+    def paired(self, step: int, cost: float) -> None:
+        """A pair that began at this step cost so many seconds.
+
+        All count as the median does: they are so short that an interruption would be most of what they cost.
+        """
+        self._paired = step
+        self._paired_times += 1
+        self._costs.append(cost)
+        self._pair = statistics.median_low(self._costs)
+        self._pairs = self._paired_times * self._pair
 
     def observed(self, step: int, cost: float) -> None:
         """A step was observed, for so many seconds. What the first two cost, they cost once, and it is not counted."""

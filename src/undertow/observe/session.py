@@ -14,11 +14,10 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from undertow.engine.graph import Graph
 from undertow.errors import StoreError
 from undertow.observe.attach import Attachment, compiler_in_use
 from undertow.observe.catalogue import Catalogue
@@ -29,10 +28,10 @@ from undertow.observe.guard import Guard
 from undertow.observe.ledger import Entry, Ledger
 from undertow.observe.losses import Losses
 from undertow.observe.pace import Pace
+from undertow.observe.pairs import Pairs
 from undertow.observe.roster import Roster
 from undertow.observe.sample import Held, Sample
 from undertow.observe.sampler import Sampler
-from undertow.observe.starts import starts_of
 from undertow.observe.told import told, unkept
 from undertow.store import Event
 from undertow.store.writer import Writer
@@ -67,6 +66,7 @@ class Session:
         self._guard = Guard(self._fault)
         self._catalogue = Catalogue(self._roster, self._guard)
         self._ledger = Ledger(self._catalogue, writer)
+        self._pairs = Pairs(self._roster, self._ledger)
         self._attachment = Attachment(self)
         self._began = self._flushed = 0.0
         self._sample: Sample | None = None
@@ -118,10 +118,9 @@ class Session:
                 self._writer.event(Event(self.step, "exception", told(exception)))
             if signal:
                 self._writer.event(Event(self.step, "interrupted", {"signal": signal}))
-            seconds, spent = perf_counter() - self._began, self._guard.spent
-            figures = {"seconds": seconds, "observing": spent, "compiled": self._compiled, "leaders": self._leaders}
-            figures["transformed"] = self._attachment.transformed
-            self._writer.meta(state=state, steps=self.step, passes=self.passes, **figures)
+            seconds, spent, transformed = perf_counter() - self._began, self._guard.spent, self._attachment.transformed
+            figures = {"seconds": seconds, "observing": spent, "compiled": self._compiled, "transformed": transformed}
+            self._writer.meta(state=state, steps=self.step, passes=self.passes, leaders=self._leaders, **figures)
         except sqlite3.Error as error:
             self._lose(error)
 
@@ -157,7 +156,7 @@ class Session:
             self._guard(self._sample.pass_ended, completed)
 
     def step_begins(self, optimizer: Optimizer) -> None:
-        if self._sample is None and self._leader is not None:
+        if self._sample is None and self._leader is not None and not self._pairs.looking:
             return
         if self._only is None or optimizer is self._only:
             self._guard(self._step_begins, optimizer)
@@ -197,14 +196,9 @@ class Session:
         if not math.isfinite(loss) and not self._born:
             self._trace_birth(outputs)
         if self._sample is not None:
-            self._sample.pass_begins(
-                outputs,
-                seeds,
-                Entry(self.step, site, loss, scale),
-                accumulates=accumulates,
-                to_leaves=to_leaves,
-                by_hand=self._leader is None and self._by_hand is not False,
-            )
+            entry = Entry(self.step, site, loss, scale)
+            hand = self._leader is None and self._by_hand is not False
+            self._sample.pass_begins(outputs, seeds, entry, accumulates=accumulates, to_leaves=to_leaves, by_hand=hand)
 
     def _moves_by_hand(self, site: int) -> bool:
         """Whether a pass from the same line again, with no optimizer anywhere, means that a step has passed."""
@@ -215,9 +209,12 @@ class Session:
         return self._by_hand
 
     def _step_begins(self, optimizer: Optimizer) -> None:
-        self._roster.meet_optimizer(optimizer)
+        if self._sample is not None or self._leader is None:
+            self._roster.meet_optimizer(optimizer)
         if self._sample is not None:
             self._sample.step_begins(optimizer)
+        if self._pairs.looking:
+            self._pairs.step_begins(optimizer)
 
     def _step_ended(self, optimizer: Optimizer) -> None:
         if self._sample is not None:
@@ -233,6 +230,8 @@ class Session:
 
     def _end_step(self) -> None:
         now = perf_counter()
+        if self._pairs.looking and self._pairs.step_ended():
+            self._sampler.paired(self._pairs.step, self._pairs.cost)
         if self._sample is not None:
             self._end_sample(broken_off=False)
         elif self.step:
@@ -251,6 +250,8 @@ class Session:
             parts = self._catalogue, self._ledger
             self._sample = Sample(*parts, naming=not self._compiled, before=self._guard.spent, held=self._held)
         self._held = {}
+        if not self._pairs.looking and self._sampler.wants_pair(self.step, now - self._began):
+            self._pairs.begin(self.step)
 
     def _end_sample(self, broken_off: bool) -> None:
         sample, self._sample = self._sample, None
@@ -290,11 +291,10 @@ class Session:
         return loss, scale
 
     def _trace_birth(self, outputs: Sequence[Any]) -> None:
-        if not isinstance(outputs[0], Tensor) or outputs[0].numel() != 1 or not (starts := starts_of(outputs)):
+        facts = self._catalogue.birth(outputs, self._sample.naming if self._sample is not None else None)
+        if facts is None:
             return
         self._born = True
-        naming = self._sample.naming if self._sample is not None else None
-        facts = self._catalogue.birth(Graph.behind(starts), naming)
         if facts["phase"] == "parameters" and (sound := self._losses.sound) is not None:
             facts |= {"between": [sound, self.step], "focus": sound}
         self._ledger.tell(self.step, "birth", facts)

@@ -17,7 +17,7 @@ from undertow.store.records import (
     Target,
 )
 from undertow.store.run import Run, list_runs, run_folders
-from undertow.store.updates import Updates
+from undertow.store.updates import Pair, Updates
 
 __all__ = [
     "Activation",
@@ -33,6 +33,7 @@ __all__ = [
     "LossHead",
     "Losses",
     "OptimizerState",
+    "Pair",
     "Parameter",
     "Pass",
     "Probed",

@@ -34,7 +34,7 @@ from undertow.store.records import (
     Site,
     Target,
 )
-from undertow.store.updates import UPDATE_COLUMNS, Updates
+from undertow.store.updates import PAIR_COLUMNS, UPDATE_COLUMNS, Pair, Updates
 from undertow.store.writer import DATABASE, FORMAT
 
 __all__ = ["Run", "list_runs", "run_folders"]
@@ -149,11 +149,12 @@ class Run(Shown):
     @cached_property
     def updates(self) -> list[Updates]:
         """What the sampled optimizer steps did. Early ones are padded: parameters met later are `nan` in them."""
-        found = []
-        for step, blob in self._rows("SELECT step, facts FROM updates ORDER BY step"):
-            columns = unpack_columns(blob, len(UPDATE_COLUMNS))
-            found.append(Updates(step, *[self._padded(column) for column in columns]))
-        return found
+        return [Updates(step, *columns) for step, columns in self._columns("updates", len(UPDATE_COLUMNS))]
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Gradients of two steps that follow each other, in order; no gradient is in two of them."""
+        return [Pair(step, *columns) for step, columns in self._columns("pairs", len(PAIR_COLUMNS))]
 
     @cached_property
     def results(self) -> Kept:
@@ -167,6 +168,10 @@ class Run(Shown):
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}, {self.steps} steps, {self.state})"
+
+    def _columns(self, table: str, count: int) -> Iterator[tuple[int, list[Any]]]:
+        for step, blob in self._rows(f"SELECT step, facts FROM {table} ORDER BY step"):
+            yield step, [self._padded(column) for column in unpack_columns(blob, count)]
 
     def _padded(self, values: Any) -> Any:
         return np.concatenate([values, np.full(len(self.parameters) - len(values), np.nan)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UPDATE_COLUMNS", "Updates"]
+__all__ = ["PAIR_COLUMNS", "UPDATE_COLUMNS", "Pair", "Updates"]
 
 Floats = NDArray[np.float64]
 
@@ -50,3 +50,24 @@ class Updates:
 
 UPDATE_COLUMNS = tuple(column.name for column in fields(Updates) if column.name != "step")
 """What is measured of each parameter at a step, in the order it is stored in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The gradients of a step and of the next, for each parameter of the run's table; `nan` where it had not both.
+
+    Attributes:
+        step: Optimizer steps made before the first of them.
+        before: Norm of `.grad` as the optimizer found it at this step.
+        after: The same at the next.
+        turn: Between the two, in radians.
+    """
+
+    step: int
+    before: Floats
+    after: Floats
+    turn: Floats
+
+
+PAIR_COLUMNS = tuple(column.name for column in fields(Pair) if column.name != "step")
+"""The same of a pair."""

@@ -18,12 +18,12 @@ from undertow.engine.graph import Topology
 from undertow.errors import StoreError
 from undertow.store.packing import pack_columns, pack_facts, pack_sizes, pack_topology
 from undertow.store.records import Activation, Event, InputScale, OptimizerState, Parameter, Probed, Target
-from undertow.store.updates import UPDATE_COLUMNS
+from undertow.store.updates import PAIR_COLUMNS, UPDATE_COLUMNS
 
 __all__ = ["DATABASE", "FORMAT", "Writer", "facts_of"]
 
 DATABASE = "run.db"
-FORMAT = 5
+FORMAT = 6
 
 
 class Writer:
@@ -106,6 +106,11 @@ class Writer:
         """The columns of `Updates`, one entry a parameter."""
         packed = pack_columns([np.asarray(columns[name], dtype=np.float64) for name in UPDATE_COLUMNS])
         self._db.execute("INSERT OR REPLACE INTO updates VALUES (?, ?)", (step, packed))
+
+    def pair(self, step: int, columns: Mapping[str, NDArray[np.float64]]) -> None:
+        """The columns of `Pair`, one entry a parameter."""
+        packed = pack_columns([columns[name] for name in PAIR_COLUMNS])
+        self._db.execute("INSERT OR REPLACE INTO pairs VALUES (?, ?)", (step, packed))
 
     def event(self, event: Event) -> None:
         self._db.execute("INSERT INTO events VALUES (?, ?, ?)", (event.step, event.kind, json.dumps(event.facts)))

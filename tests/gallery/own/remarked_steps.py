@@ -86,7 +86,7 @@ def partly_wrong(x, y):
 
 @remarked("UT707", split="build", note="two examples a step, of which every fifth has the other label")
 def two_noisy_examples_a_step():
-    return drawn(*partly_wrong(*cancer()), batch=2, rate=0.001, steps=700)
+    return drawn(*partly_wrong(*cancer()), batch=2, rate=0.001, steps=900)
 
 
 @remarked("UT707", split="build", note="two examples a step, long after there is anything left to learn")
