@@ -35,6 +35,7 @@ PLACE = ("module", "operation", "source", "harm")
 WORDS = (
     "all_there_is",
     "before",
+    "called",
     "dtype",
     "expects",
     "extent",

@@ -27,12 +27,12 @@ class Rates:
         self._known: weakref.WeakKeyDictionary[Optimizer, tuple[int, Values]] = weakref.WeakKeyDictionary()
         self._met = 0
 
-    def note(self, step: int, optimizer: Optimizer) -> None:
-        """An optimizer has made a step."""
+    def note(self, step: int, optimizer: Optimizer) -> bool:
+        """An optimizer has made a step; returns whether it is its first."""
         known = self._known.get(optimizer)
         now = tuple([_number(group.get("lr")) for group in optimizer.param_groups])
         if known is not None and known[1] == now:
-            return
+            return False
         number, before = known or (self._met, ())
         self._met += known is None
         self._known[optimizer] = number, now
@@ -41,6 +41,7 @@ class Rates:
             for part, rate in enumerate(now)
             if rate is not None and (part >= len(before) or before[part] != rate)
         ]
+        return known is None
 
 
 def _number(rate: Any) -> float | None:

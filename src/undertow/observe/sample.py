@@ -26,6 +26,7 @@ from undertow.observe.sharded import refuse_sharded
 from undertow.observe.starts import starts_of
 from undertow.observe.targets import target
 from undertow.observe.updates import InForce, Moved, Moving, UpdateProbe, carried, moved_by
+from undertow.observe.waiting import waiting
 from undertow.observe.watch import Watch
 from undertow.store import Probed
 
@@ -206,6 +207,8 @@ class Sample:
         for kind in ("frozen", "loose"):
             if (found := fresh(catalogue.roster, frozen=kind == "frozen")) is not None:
                 ledger.tell_once(step, kind, **found)
+        for facts in waiting(catalogue.roster):
+            ledger.tell(step, "waiting", facts)
         if held_by_user := loaders():
             ledger.tell_once(step, "loaders", loaders=held_by_user)
         if data := tensors():

@@ -57,8 +57,7 @@ class Session:
         model: nn.Module | None = None,
         optimizer: Optimizer | None = None,
     ):
-        self.step = 0
-        self.passes = 0
+        self.step = self.passes = 0
         self._writer = writer
         self._sampler = sampler
         self._roster = Roster()
@@ -224,7 +223,8 @@ class Session:
         if leader is None or any(ref() is optimizer for ref in self._stepped):
             self._leader, leader = weakref.ref(optimizer), optimizer
         self._stepped.append(weakref.ref(optimizer))
-        self._ledger.rates.note(self.step, optimizer)
+        if self._ledger.rates.note(self.step, optimizer):
+            self._roster.meet_optimizer(optimizer)
         if optimizer is leader:
             self._end_step()
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from undertow.diagnose.case import LITTLE, Case
-from undertow.diagnose.checks.updates import reached
+from undertow.diagnose.checks.signal import common_module
+from undertow.diagnose.checks.updates import held_in_waiting, left_out, reached
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass, Updates
 
@@ -208,22 +209,39 @@ def backward_never_run(case: Case) -> Found:
 @diagnosis(
     "UT306",
     "step-never-made",
-    message="{passes} backward passes ran, and the optimizer never made a step",
-    advice="Call optimizer.step() after loss.backward().",
+    message="{passes} backward passes ran, and {which} never made a step",
+    advice="Call {called} step() after loss.backward().",
     source="PyTorch documentation of torch.optim",
 )
 def step_never_made(case: Case) -> Found:
     """Gradients that nothing follows.
 
     ## What it means
-    Backpropagation computes gradients; moving the weights is the optimizer's job, and it was never asked to.
+    Backpropagation computes gradients; moving the weights is the optimizer's job, and it was never asked to. Of
+    several optimizers one may have been forgotten, or another may be asked twice in its stead.
 
     ## When it is harmless
-    Where gradients are wanted for themselves, as in saliency maps.
+    Where gradients are wanted for themselves, as in saliency maps; and where an optimizer was made for a later phase:
+    where the loss has come far below that of guessing without it, this is a remark.
 
     ## What to do
     Step the optimizer.
     """
     passes = int(case.run.meta.get("passes", 0))
-    if case.run.steps == 0 and passes >= SOME and not case.learned and len(case.losses()) >= SOME:
-        yield {"passes": passes, "harm": case.harm(1.0, 0.7, 0.0)}
+    if passes < SOME or len(case.losses()) < SOME:
+        return
+    if case.run.steps == 0 and not case.learned:
+        told = {"which": "the optimizer", "called": "the optimizer's"}
+        yield {"passes": passes, "harm": case.harm(1.0, 0.7, 0.0)} | told
+    waiting = held_in_waiting(case)
+    for kind in sorted({*waiting.values()}) if case.run.steps else ():
+        names = [name for name in waiting if waiting[name] == kind]
+        module = common_module([case.parameters[name].module for name in names])
+        yield {
+            "module": module,
+            "passes": passes,
+            "parameters": names[:20],
+            "which": f"the {kind} that holds {len(names)} parameters{f' of {module}' if module else ''}",
+            "called": "its",
+            "harm": left_out(case, names),
+        }

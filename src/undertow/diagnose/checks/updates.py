@@ -14,7 +14,7 @@ from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Parameter, Pass
 
-__all__ = ["reached"]
+__all__ = ["held_in_waiting", "left_out", "reached"]
 
 WIDE = ("float32", "float64")
 
@@ -87,7 +87,8 @@ def parameters_not_held(case: Case) -> Found:
     if not case.run.optimizers or not case.run.updates:
         return
     names = reached(case.run.passes)
-    loose = [p for p in case.run.parameters if p.optimizer < 0 and p.trainable and p.name in names and p.kind]
+    waiting = held_in_waiting(case)
+    loose = [p for p in _loose(case, names) if p.kind and p.name not in waiting]
     if not loose or _have_masters(case, loose, names):
         return
     held = [p for p in case.run.parameters if p.optimizer >= 0 and p.name in names]
@@ -107,12 +108,23 @@ def parameters_not_held(case: Case) -> Found:
         "share": sum(p.size for p in loose) / sum(p.size for p in [*loose, *held]),
         "stale": stale,
         "remedy": remedy,
-        "harm": 1.0 if not held or replaced else 0.8 if unregistered else _harm(case, loose),
+        "harm": 1.0 if not held or replaced else 0.8 if unregistered else left_out(case, [p.name for p in loose]),
     }
 
 
-def _harm(case: Case, loose: Sequence[Parameter]) -> float:
-    if _heads_as_made(case, {p.name for p in loose}):
+def _loose(case: Case, names: set[str]) -> list[Parameter]:
+    return [p for p in case.run.parameters if p.optimizer < 0 and p.trainable and p.name in names]
+
+
+def held_in_waiting(case: Case) -> dict[str, str]:
+    """Parameters that got a gradient and that an optimizer holds which never stepped, with its kind."""
+    told = {name: facts["optimizer"] for facts in case.events("waiting") for name in facts["parameters"]}
+    return {p.name: told[p.name] for p in _loose(case, reached(case.run.passes)) if p.name in told} if told else {}
+
+
+def left_out(case: Case, loose: Sequence[str]) -> float:
+    """How harmful it is that these are not moved while others are."""
+    if _heads_as_made(case, {*loose}):
         return case.harm(1.0, 0.6, 0.6 if math.isnan(case.skill) else 0.3, 0.6)
     return case.harm(1.0, 0.6, 0.3, _untrained(case))
 
