@@ -116,3 +116,16 @@ def test_a_mean_over_what_a_mask_left_out_is_told_and_other_indices_do_not_hinde
     assert review.cause is not None
     assert review.cause.code == "UT801"
     assert "mean over nothing" in review.summary
+
+
+def test_an_epsilon_that_is_nothing_in_half_precision_is_named(tmp_path):
+    torch.manual_seed(0)
+    x, y = classes()
+    model = net(12, 6).half()
+    with undertow.observe(store=tmp_path / "run", every=2) as run:
+        fit(model, torch.optim.AdamW(model.parameters(), 1e-3), (x.half(), y), F.cross_entropy, epochs=1)
+    cause = run.review().cause
+    assert cause is not None
+    assert cause.code == "UT801"
+    assert "the optimizer's step 0 made" in cause.message
+    assert "eps of 1e-08 is 0 in float16" in cause.advice

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.head import names_in
@@ -46,6 +47,7 @@ def non_finite_birth(case: Case) -> Found:
     operation = facts.get("operation", "")
     own = (
         facts["phase"] in {"data", "nothing"}
+        or "eps" in facts
         or (_by_domain(operation) and not _overflows(facts))
         or _bare_share(case, facts)
     )
@@ -73,7 +75,7 @@ def _born(case: Case) -> Iterator[dict[str, Any]]:
     for facts in case.events("birth"):
         if backward is not None and backward["step"] < int(str(facts["step"])):
             yield backward
-        yield _told(facts)
+        yield _told(facts | _in_update(case, facts))
     if backward is not None:
         yield backward
 
@@ -83,6 +85,10 @@ STORIES = {
         "before step {step} began, {count} parameters were no longer finite ({names}, …): "
         "the number was born in the backward pass or the update before it",
         "Run again with --focus {before} to see the operation, and look for square roots, norms and divisions at 0.",
+    ),
+    "update": (
+        "the optimizer's step {before} made the first non-finite weights ({names}, …), of gradients that were finite",
+        "{by_update}",
     ),
     "data": (
         "a non-finite value came in with the data, at {kind} in {where}, step {step}",
@@ -121,14 +127,45 @@ def _told(facts: dict[str, Any]) -> dict[str, Any]:
         "where": facts.get("module") or "the model",
         "ranges": _ranges(facts.get("inputs", {})),
         "by_kind": _remedy(kind),
+        "by_update": facts.get("by_update", ""),
         **_of_nothing(facts),
     }
     story, remedy = STORIES[facts["phase"]]
-    kept = ("module", "operation", "source", "phase", "step", "inputs", "parameters")
+    kept = ("module", "operation", "source", "phase", "step", "inputs", "parameters", "eps")
     return {name: facts[name] for name in kept if name in facts} | {
         "story": story.format_map(words),
         "remedy": remedy.format_map(words),
     }
+
+
+SMALLEST = {"float16": 2.0**-25}
+"""What a number of this format has to be above, not to be rounded to 0; the range of others is that of float32."""
+
+
+def _in_update(case: Case, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What to tell of weights that the step before left non-finite although it was given finite gradients."""
+    if facts["phase"] != "parameters":
+        return {}
+    numbers = [n for n, p in enumerate(case.run.parameters) if p.name in facts["parameters"]]
+    before = [u for u in case.run.updates if u.step == facts["step"] - 1 and numbers]
+    if not any(_finite(u.weight[numbers], u.gradient[numbers]) and not _finite(u.update[numbers]) for u in before):
+        return {}
+    formats = {case.run.parameters[n].dtype for n in numbers}
+    for optimizer in case.run.optimizers:
+        for kind in formats & set(SMALLEST):
+            if 0 < (eps := float(optimizer.settings.get("eps", 0))) < SMALLEST[kind]:
+                return {"phase": "update", "eps": eps, "by_update": ROUNDED.format(eps=eps, kind=kind)}
+    return {"phase": "update", "by_update": "Look at the learning rate and at what the optimizer divides by."}
+
+
+def _finite(*values: NDArray[np.float64]) -> bool:
+    return all(bool(np.isfinite(each).all()) for each in values)
+
+
+ROUNDED = (
+    "The optimizer's eps of {eps:.0e} is 0 in {kind}, so a weight whose gradient is 0 moves by 0 / 0. Keep the weights "
+    "in float32 and let torch.autocast compute in {kind}; or set an eps of 1e-4."
+)
 
 
 def _of_nothing(facts: Mapping[str, Any]) -> dict[str, str]:
