@@ -4,10 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import undertow
 
-from .forms import Forms, adam, classes, fit, net, numbers, one_thread
+from .forms import Forms, adam, classes, fit, net, numbers, one_thread, review
 
 __all__ = ["one_thread"]
 
@@ -78,6 +79,19 @@ def a_rate_far_too_low_for_a_transformer(sick):
     fit(model, adam(model, 1e-8 if sick else 3e-3), (ids, (ids[:, 0] < 20).long()), F.cross_entropy, epochs=3)
 
 
+@form("UT103")
+def a_reentrant_checkpoint_into_which_nothing_goes_that_requires_a_gradient(sick):
+    blocks, head = nn.ModuleList([nn.Sequential(nn.Linear(12, 12), nn.Tanh()) for _ in range(2)]), nn.Linear(12, 6)
+
+    def model(x):
+        hidden = x if sick else x.clone().requires_grad_()
+        for block in blocks:
+            hidden = checkpoint(block, hidden, use_reentrant=True)
+        return head(hidden)
+
+    fit(model, adam(nn.ModuleList([blocks, head])), classes(), F.cross_entropy, epochs=3)
+
+
 @pytest.mark.parametrize("name", form.trains)
 def test_what_a_framework_does_to_it_hides_no_fault(name, tmp_path):
     form.check(name, tmp_path)
@@ -129,3 +143,74 @@ def test_an_epsilon_that_is_nothing_in_half_precision_is_named(tmp_path):
     assert cause.code == "UT801"
     assert "the optimizer's step 0 made" in cause.message
     assert "eps of 1e-08 is 0 in float16" in cause.advice
+
+
+def test_a_reentrant_checkpoint_is_named_with_what_to_do(tmp_path):
+    found = review(
+        tmp_path / "sick", a_reentrant_checkpoint_into_which_nothing_goes_that_requires_a_gradient, sick=True
+    )
+    assert "reentrant checkpoint" in found.summary
+    assert "use_reentrant=False" in found.cause.advice
+    found = review(
+        tmp_path / "well", a_reentrant_checkpoint_into_which_nothing_goes_that_requires_a_gradient, sick=False
+    )
+    assert found.verdict == "healthy"
+    assert "UT103" not in {remark.code for remark in found.remarks}
+
+
+class Adapted(nn.Module):
+    """A frozen layer and a product of two small ones beside it, the second of which begins as 0."""
+
+    def __init__(self, layer, rank=4):
+        super().__init__()
+        self.layer = layer.requires_grad_(False)
+        self.down, self.up = (
+            nn.Linear(layer.in_features, rank, bias=False),
+            nn.Linear(rank, layer.out_features, bias=False),
+        )
+        nn.init.zeros_(self.up.weight)
+
+    def forward(self, x):
+        return self.layer(x) + self.up(self.down(x))
+
+
+def adapted():
+    """A network that was trained, with an adapter beside each layer, in front of other data."""
+    model = net(12, 6)
+    x, y = classes()
+    fit(model, adam(model), (x, y), F.cross_entropy, epochs=4)
+    return nn.Sequential(*[Adapted(part) if isinstance(part, nn.Linear) else part for part in model]), (x.flip(1), y)
+
+
+@pytest.mark.parametrize(("rate", "code"), [(1e-7, "UT302"), (1e-2, None)])
+def test_what_begins_as_0_beside_a_frozen_layer_says_nothing_of_the_rate_by_its_size(rate, code, tmp_path):
+    torch.manual_seed(0)
+    model, data = adapted()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    with undertow.observe(store=tmp_path / "run", every=2) as run:
+        fit(model, torch.optim.AdamW(trained, rate), data, F.cross_entropy)
+    found = run.review()
+    assert (found.cause.code if found.cause else None) == code, found.summary
+    assert "UT301" not in {remark.code for remark in found.remarks}
+
+
+def test_the_first_loss_of_the_next_training_of_a_search_is_no_jump(tmp_path):
+    torch.manual_seed(0)
+    with undertow.observe(store=tmp_path / "run", every=5) as run:
+        for _ in range(4):
+            model = net(12, 6)
+            fit(model, adam(model), classes(), F.cross_entropy)
+    assert "UT703" not in {remark.code for remark in run.review().remarks}
+
+
+def test_a_schedule_of_epochs_that_is_stepped_after_each_batch_is_told_from_a_rate_that_was_too_low(tmp_path):
+    torch.manual_seed(0)
+    model = net(12, 6)
+    optimizer = adam(model)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.1)
+    with undertow.observe(store=tmp_path / "run", every=2) as run:
+        fit(model, optimizer, classes(), F.cross_entropy, epochs=3, schedule=schedule)
+    cause = run.review().cause
+    assert cause is not None
+    assert cause.code == "UT302"
+    assert cause.advice.startswith("The learning rate fell from 0.003")

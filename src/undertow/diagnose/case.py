@@ -148,9 +148,11 @@ class Case:
 
     @cached_property
     def _chosen(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The trained weight matrices and their sizes."""
-        sizes = [self.run.parameters[number].size for number in self.weights]
-        return np.array(self.weights, dtype=np.int64), np.array(sizes, dtype=np.float64)
+        """The trained weight matrices and their sizes; if there are others, without those that steps made out of 0."""
+        first = self.run.updates[0].weight if self.run.updates else np.ones(len(self.run.parameters))
+        chosen = [number for number in self.weights if first[number] != 0] or self.weights
+        sizes = [self.run.parameters[number].size for number in chosen]
+        return np.array(chosen, dtype=np.int64), np.array(sizes, dtype=np.float64)
 
     def update_ratios(self, updates: Updates) -> NDArray[np.float64]:
         """‖Δw‖ / ‖w‖ of each weight matrix whose size is not near zero."""

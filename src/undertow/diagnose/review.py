@@ -212,8 +212,9 @@ def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
             f"{outcome.steps} optimizer steps are too few to say that it does."
         )
     if outcome.kind == "falling":
+        below = "hardly" if outcome.last < outcome.chance else "not yet"
         return "undecided", (
-            f"The loss falls, from {outcome.first:.3g} to {outcome.last:.3g}, but is not yet below "
+            f"The loss falls, from {outcome.first:.3g} to {outcome.last:.3g}, but is {below} below "
             f"{outcome.chance:.3g}{outcome.give_or_take}, which answering without looking at the input gives: the run "
             "is too short to say that the network learns."
         )

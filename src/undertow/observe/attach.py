@@ -33,6 +33,9 @@ class Observer(Protocol):
         It runs every node there is if it runs `to_leaves`, or else only as far as some tensors.
         """
 
+    def backward_within(self, outputs: Sequence[Any]) -> None:
+        """Within it, another is about to run."""
+
     def backward_ended(self, completed: bool) -> None:
         """It has run, or raised."""
 
@@ -88,6 +91,8 @@ class Attachment:
         def run_backward(outputs: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
             if self._inside or stands_for_others(outputs[0] if outputs else None):
                 self.transformed |= peek_interpreter_stack() is not None
+                if self._inside and not self.transformed:
+                    self._observer.backward_within(outputs)
                 return original(outputs, *args, **kwargs)
             self._inside = True
             completed = False

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import CheckpointFunction
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from undertow.observe.attach import stands_for_others
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 
-__all__ = ["Cut", "CutTracer", "stop_all"]
+__all__ = ["Cut", "CutTracer", "checkpoint_around", "stop_all"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class Cut:
         operation: The call's name, such as `detach`.
         source: The user's line.
         grad_enabled: Whether gradients were being recorded: if not, it stood under `torch.no_grad()`.
+        checkpointed: Whether that was a reentrant checkpoint's, which records none while it runs forward.
         nodes: Where the graph behind what went in begins.
         leaves: The leaves that went in directly.
     """
@@ -36,6 +40,7 @@ class Cut:
     operation: str
     source: str
     grad_enabled: bool
+    checkpointed: bool
     nodes: tuple[Any, ...]
     leaves: tuple[Tensor, ...]
 
@@ -116,7 +121,7 @@ class CutTracer(TorchFunctionMode):
         carrying = [tensor for tensor in inputs if tensor.requires_grad]
         if not inputs:
             taints = self._returned(outputs)
-        elif carrying and not any(output.requires_grad for output in outputs):
+        elif carrying and not _reads_gradient(func) and not any(output.requires_grad for output in outputs):
             self.all.append(_cut(func, carrying, grad_enabled))
             taints |= {self.all[-1]}
         if not taints:
@@ -131,6 +136,11 @@ class CutTracer(TorchFunctionMode):
         return frozenset[Cut]().union(*(taints for size, taints in self._outside if size in sizes))
 
 
+def _reads_gradient(func: Callable[..., Any]) -> bool:
+    """Whether it is `.grad` that is read: what comes of it is nothing that the loss is made of."""
+    return getattr(func, "__self__", None) is Tensor.grad
+
+
 def _leaves_torch(func: Callable[..., Any]) -> bool:
     return getattr(func, "__name__", "") in {"numpy", "tolist", "__array__"}
 
@@ -139,13 +149,23 @@ def _cut(func: Any, carrying: list[Tensor], grad_enabled: bool) -> Cut:
     name = getattr(func, "__name__", str(func))
     if name == "__get__":
         name = getattr(getattr(func, "__self__", None), "__name__", name)
+    checkpoint = None if grad_enabled else checkpoint_around()
     return Cut(
         operation=name,
-        source=source_of(user_frame()),
+        source=source_of(user_frame(checkpoint)),
         grad_enabled=grad_enabled,
+        checkpointed=checkpoint is not None,
         nodes=tuple(tensor.grad_fn for tensor in carrying if tensor.grad_fn is not None),
         leaves=tuple(tensor for tensor in carrying if tensor.is_leaf),
     )
+
+
+def checkpoint_around() -> FrameType | None:
+    """The innermost reentrant checkpoint that runs forward now."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not CheckpointFunction.forward.__code__:
+        frame = frame.f_back
+    return frame
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:

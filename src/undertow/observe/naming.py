@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from undertow.engine.graph import Graph, Operation, Topology
 from undertow.engine.source import source_in_traceback
-from undertow.observe.cuts import CutTracer
+from undertow.observe.cuts import CutTracer, checkpoint_around
 from undertow.observe.guard import Guard
 from undertow.observe.roster import Place, Roster
 
@@ -93,7 +93,8 @@ class Naming:
         return Names(places, sources, leaves)
 
     def _guarded_enters(self, module: nn.Module, _: Any) -> None:
-        self._guard(self._enters, module, torch.is_grad_enabled())
+        recorded = torch.is_grad_enabled() or checkpoint_around() is not None  # which runs it again, then recorded
+        self._guard(self._enters, module, recorded)
         if self._due:
             self._due = False
             self._trace()

@@ -113,6 +113,11 @@ class Sample:
         self._watch = met.known.watch
         self._watch.start(graph.nodes, seeds[: len(starts)], to_leaves=to_leaves)
 
+    def passes_within(self, outputs: Sequence[Any]) -> None:
+        """A pass runs within the one that is observed: what it reaches is reached."""
+        if self.naming is not None and (starts := starts_of(outputs)):
+            self._reached.update(id(leaf) for _, leaf in Graph.behind(starts).leaves())
+
     def pass_ended(self, completed: bool) -> None:
         watch, self._watch = self._watch, None
         if watch is None:

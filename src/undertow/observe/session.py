@@ -154,6 +154,11 @@ class Session:
         if self._sample is not None:
             self._guard(self._sample.pass_ended, completed)
 
+    def backward_within(self, outputs: Sequence[Any]) -> None:
+        """A pass within a pass, as a reentrant checkpoint makes one."""
+        if self._sample is not None:
+            self._guard(self._sample.passes_within, outputs)
+
     def step_begins(self, optimizer: Optimizer) -> None:
         if self._sample is None and self._leader is not None and not self._pairs.looking:
             return

@@ -33,6 +33,7 @@ def severed(cuts: list[Cut], roster: Roster, reached: set[int], in_loss: frozens
         names = [roster.name_of(unreached.pop(key)) for key in [*unreached] if key in behind]
         if names:
             facts = {"operation": cut.operation, "source": cut.source, "grad_enabled": cut.grad_enabled}
+            facts["checkpointed"] = cut.checkpointed
             found.append(facts | {"parameters": names[:50], "count": len(names), "in_loss": cut in in_loss})
     if unreached:
         names = [roster.name_of(parameter) for parameter in unreached.values()]

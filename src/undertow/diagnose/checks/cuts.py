@@ -25,12 +25,21 @@ ZERO_SLOPED = frozenset(
 """Steps and plateaus: their derivative is 0 wherever it exists."""
 
 
+REMEDY = (
+    "Keep the value a tensor of the graph at that line; where the cut is meant, take these parameters out of the "
+    "optimizer or freeze them."
+)
+REENTRANT = (
+    "Call the checkpoint with use_reentrant=False (in transformers, gradient_checkpointing_kwargs), or let what goes "
+    "into it require a gradient (enable_input_require_grads())."
+)
+
+
 @diagnosis(
     "UT103",
     "cut-gradient",
     message="{count} trained parameters of {where} get no gradient: {how}{at}",
-    advice="Keep the value a tensor of the graph at that line; where the cut is meant, take these parameters "
-    "out of the optimizer or freeze them.",
+    advice="{remedy}",
     source="PyTorch documentation, Autograd mechanics",
 )
 def cut_gradient(case: Case) -> Found:
@@ -57,6 +66,8 @@ def cut_gradient(case: Case) -> Found:
         how = f"`{operation}` takes the value out of the graph" if operation else "they are not on any way to the loss"
         if not facts["grad_enabled"]:
             how = "they are used under torch.no_grad()"
+        if facts.get("checkpointed"):
+            how = "they are used in a reentrant checkpoint, and nothing that goes into it requires a gradient"
         meant = not facts["grad_enabled"] and not facts["in_loss"]
         yield {
             "module": common_module([name.rpartition(".")[0] for name in names]),
@@ -65,6 +76,7 @@ def cut_gradient(case: Case) -> Found:
             "count": len(names),
             "parameters": names[:20],
             "how": how,
+            "remedy": REENTRANT if facts.get("checkpointed") else REMEDY,
             "harm": case.harm(1.0, 0.7, 0.2 if meant or not operation else 0.6),
         }
         return
@@ -107,6 +119,7 @@ def _flattened(case: Case) -> Iterator[dict[str, object]]:
                         "source": operation.source,
                         "count": len(silent),
                         "parameters": silent[:20],
+                        "remedy": REMEDY,
                         "how": f"`{operation.name.split('Backward')[0].lower()}` has derivative 0 everywhere",
                         "harm": case.harm(1.0, 0.8, 0.6),
                     }

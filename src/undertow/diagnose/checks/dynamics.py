@@ -128,14 +128,15 @@ def loss_spikes(case: Case) -> Found:
     steps to come back was brought up by the weights: a step threw them off, and they had to be trained back.
 
     ## When it is harmless
-    When it happens seldom. It is never more than a remark: the run has survived it.
+    When it happens seldom. It is never more than a remark: the run has survived it. Where another training begins, with
+    an optimizer of its own, as in a search over settings, its first loss is no jump.
 
     ## What to do
     For odd batches, look at the data of that step. For steps that throw the weights off, clip the gradient, lower the
     rate, or for Adam lower beta2, which lets a sudden gradient through before it is averaged in.
     """
     seen = case.course()
-    found = spikes(seen.values) if seen is not None else []
+    found = [] if seen is None else [s for s in spikes(seen.values) if int(seen.steps[s.start]) not in _begun(case)]
     if seen is None or not found:
         return
     thrown = [spike for spike in found if spike.length > 1]
@@ -153,6 +154,11 @@ def loss_spikes(case: Case) -> Found:
         else "Look at the data of that batch: the weights have nothing to do with it.",
         "harm": 0.3 if thrown else 0.2,
     }
+
+
+def _begun(case: Case) -> set[int]:
+    """Steps that were the first of an optimizer: the loss there is of weights that none of its steps had moved yet."""
+    return {int(rate.steps[0]) for rate in case.run.rates}
 
 
 def _way_back(case: Case, spike: Spike, step: int) -> str:

@@ -218,11 +218,26 @@ def learning_rate_too_low(case: Case) -> Found:
         "moved": case.moved(1 / 3 if decayed else 0.0),
         "rate": rates[0],
         "last_rate": rates[-1],
-        "remedy": f"The learning rate fell from {rates[0]:g} to {rates[-1]:.1g} too soon: stretch its schedule."
-        if decayed
-        else f"Raise the learning rate (it is {rates[0]:g}) at least {_fold(share):.0f}-fold.",
+        "remedy": STRETCH.format(highest=max(rates), last=rates[-1])
+        if decayed or _died(case, max(whole, moved))
+        else f"Raise the learning rate (it is {max(rates):g}) at least {_fold(share):.0f}-fold.",
         "harm": case.harm(0.9, 0.3, 0.0, 0.6),
     }
+
+
+def _died(case: Case, came: float) -> bool:
+    """Whether the rate was next to nothing for half of the run, and steps at its highest would have come far."""
+    pace = case.pace
+    return bool(np.median(pace) < DEAD and came >= STANDING * pace.mean())
+
+
+STRETCH = (
+    "The learning rate fell from {highest:g} to {last:.1g} too soon: stretch its schedule. One that counts epochs and "
+    "is stepped after each batch ends so."
+)
+
+DEAD = 0.01
+"""Of its highest: at a rate that has fallen so far, a training has ended."""
 
 
 def _course(case: Case) -> list[float]:
