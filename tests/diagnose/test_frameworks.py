@@ -214,3 +214,16 @@ def test_a_schedule_of_epochs_that_is_stepped_after_each_batch_is_told_from_a_ra
     assert cause is not None
     assert cause.code == "UT302"
     assert cause.advice.startswith("The learning rate fell from 0.003")
+
+
+def test_a_logarithm_of_scores_is_told_from_one_of_0(tmp_path):
+    torch.manual_seed(0)
+    model = net(12, 6)
+    with undertow.observe(store=tmp_path / "run", every=2) as run:
+        fit(
+            model, adam(model), classes(), lambda scores, wanted: F.nll_loss(torch.log(scores + 1e-8), wanted), epochs=1
+        )
+    cause = run.review().cause
+    assert cause is not None
+    assert cause.code == "UT801"
+    assert "scores where probabilities belong" in cause.advice

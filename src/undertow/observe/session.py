@@ -57,10 +57,9 @@ class Session:
         model: nn.Module | None = None,
         optimizer: Optimizer | None = None,
     ):
-        self.step = self.passes = 0
+        self.step = self.passes = self._seen = self._leaders = 0
         self._writer = writer
-        self._sampler = sampler
-        self._roster = Roster()
+        self._sampler, self._roster = sampler, Roster()
         self._only = optimizer
         self._guard = Guard(self._fault)
         self._catalogue = Catalogue(self._roster, self._guard)
@@ -72,14 +71,12 @@ class Session:
         self._held: Held = {}
         self._compiled = self._born = False
         self._sites: dict[str, int] = {}
-        self._losses = Losses()
-        self._evaluations = Evaluations(self._guard)
+        self._losses, self._evaluations = Losses(), Evaluations(self._guard)
         self._pace, self._beyond = Pace(), 0.0
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
         self._visited: set[int] = set()
-        self._seen = self._leaders = 0
         self.unstored: StoreError | None = None
         self.listener: Callable[[], None] | None = None
         if model is not None:
@@ -142,8 +139,7 @@ class Session:
             self._lose(error)
 
     def _lose(self, error: sqlite3.Error) -> None:
-        if self.unstored is None:
-            self.unstored = unkept(error, self.step, self._writer.folder)
+        self.unstored = self.unstored or unkept(error, self.step, self._writer.folder)
 
     # what the training does
 
@@ -155,7 +151,6 @@ class Session:
             self._guard(self._sample.pass_ended, completed)
 
     def backward_within(self, outputs: Sequence[Any]) -> None:
-        """A pass within a pass, as a reentrant checkpoint makes one."""
         if self._sample is not None:
             self._guard(self._sample.passes_within, outputs)
 

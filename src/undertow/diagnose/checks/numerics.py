@@ -126,7 +126,7 @@ def _told(facts: dict[str, Any]) -> dict[str, Any]:
         "kind": kind,
         "where": facts.get("module") or "the model",
         "ranges": _ranges(facts.get("inputs", {})),
-        "by_kind": _remedy(kind),
+        "by_kind": _remedy(kind, facts.get("inputs", {})),
         "by_update": facts.get("by_update", ""),
         **_of_nothing(facts),
     }
@@ -226,7 +226,14 @@ def _overflows(facts: Mapping[str, Any]) -> bool:
     return max(ends, default=0.0) > LARGEST_ROOT
 
 
-def _remedy(kind: str) -> str:
+def _remedy(kind: str, inputs: Mapping[str, Any]) -> str:
+    lows = [float(each["low"]) for each in inputs.values() if each.get("low") is not None]
+    if kind in {"Log", "Log10", "Log2", "Sqrt"} and min(lows, default=0.0) < 0:
+        return (
+            "It is given numbers below 0: scores where probabilities belong, if it is a loss that takes the logarithm. "
+            "Put a softmax or sigmoid before it, or use a loss on scores (cross_entropy, "
+            "binary_cross_entropy_with_logits); otherwise clamp them."
+        )
     if kind.startswith(("Log", "Div", "Reciprocal", "Rsqrt", "Pow", "Sqrt", "Xlogy")):
         return (
             "Keep its input away from 0 (add a small constant, or clamp), or use a loss that does it in a stable way."

@@ -208,7 +208,8 @@ def learning_rate_too_low(case: Case) -> Found:
     decayed = decayed and not still
     share = lately if decayed else whole
     since = f"the last two thirds of {outcome.steps} steps" if decayed else f"all {outcome.steps} steps"
-    bound = f"had every one of {since} gone straight downhill, the loss could have fallen by no more than {share:.2%}"
+    most = f"{100 * share:.2g}%"
+    bound = f"had every one of {since} gone straight downhill, the loss could have fallen by no more than {most}"
     yield {
         "story": f"{since}, as they were made, brought the losses of their own batches down by {brought:.1%} of the "
         f"first one, to first order, and no weight matrix can have moved by more than {moved:.0%} of its size"
