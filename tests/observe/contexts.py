@@ -534,6 +534,28 @@ def evaluated(diary: Diary) -> None:
     diary.end(net)
 
 
+def transferred(diary: Diary) -> None:
+    """Two trainings: what the first learned is loaded, copied, drawn anew and dropped on the way to the second."""
+    first = dense()
+    for net in (first, copy.deepcopy(first)):
+        for module in net.modules():
+            if isinstance(module, nn.Linear) and net is not first:
+                nn.init.orthogonal_(module.weight)
+                module.weight.data.normal_(0, 0.1)
+                diary.note(module.weight._version)
+        diary.note(net.load_state_dict({f"module.{k}": v for k, v in first.state_dict().items()}, strict=False))
+        dense().load_state_dict(first.state_dict())
+        optimizer = torch.optim.SGD(net.parameters(), 0.1)
+        for _ in range(STEPS):
+            x, y = batch()
+            loss = F.cross_entropy(net(x + 0.1 * torch.empty_like(x).normal_()), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        diary.note(torch.func.vmap(lambda x: x + torch.zeros_like(x).uniform_(), randomness="different")(x))
+        diary.end(net)
+
+
 def two_losses(x: Tensor, y: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(x, y) + F.mse_loss(x, y)
 
@@ -546,7 +568,7 @@ CONTEXTS: dict[str, Context] = {
         *(plain, accumulation, gan, autocast_bf16, scaler_fp16, in_place, functional, custom_function),
         *(checkpoint_reentrant, checkpoint_non_reentrant, recurrent, grad_function, lbfgs, sparse, tied, retained),
         *(gradient_penalty, workers, users_function_mode, users_dispatch_mode, users_hooks, users_anomaly_mode),
-        *(functional_transforms, by_parts, target_network, copied_and_saved, exported, evaluated),
+        *(functional_transforms, by_parts, target_network, copied_and_saved, exported, evaluated, transferred),
     )
 }
 

@@ -16,7 +16,7 @@ import undertow
 from tests.observe.contexts import CONTEXTS, Diary
 from tests.observe.test_non_interference import same, trained
 from undertow.errors import StoreError, UndertowError
-from undertow.observe import cuts, naming, pairs, probes, sample, updates, watch
+from undertow.observe import cuts, naming, pairs, probes, sample, transfers, updates, watch
 from undertow.store.writer import Writer
 
 PLACES: dict[str, tuple[Any, str]] = {
@@ -28,6 +28,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "before the optimizer": (updates.UpdateProbe, "__init__"),
     "after the optimizer": (updates.UpdateProbe, "after"),
     "a pair of gradients": (pairs.Pairs, "step_begins"),
+    "following what was learned": (transfers.Transfers, "_begins_to_train"),
     "writing": (Writer, "losses"),
 }
 
@@ -74,10 +75,17 @@ def patched() -> list[Any]:
         torch.autograd._engine_run_backward,
         torch.amp.GradScaler.scale,
         torch.compile,
+        torch.Tensor.normal_,
+        torch.Tensor.uniform_,
+        "normal_" in vars(torch.Tensor),
+        torch.nn.init.orthogonal_,
+        torch.nn.Module.load_state_dict,
+        torch.nn.Parameter.__deepcopy__,
         len(torch_optimizer._global_optimizer_pre_hooks),
         len(torch_optimizer._global_optimizer_post_hooks),
         len(torch.nn.modules.module._global_forward_pre_hooks),
         len(torch.nn.modules.module._global_forward_hooks),
+        len(torch.nn.modules.module._global_parameter_registration_hooks),
         torch._C._len_torch_function_stack(),
         torch.is_anomaly_enabled(),
         torch.is_grad_enabled(),

@@ -44,6 +44,7 @@ LABELS = {
     "moved": "most a weight matrix can have moved, of its size",
     "noise": "noise over signal",
     "norms": "batch normalisations",
+    "of_trained": "share of what is trained",
     "onset": "first seen",
     "operations": "operations of the backward pass",
     "optimizer": "optimizer",

@@ -33,6 +33,7 @@ from undertow.observe.roster import Roster
 from undertow.observe.sample import Held, Sample
 from undertow.observe.sampler import Sampler
 from undertow.observe.told import told, unkept
+from undertow.observe.transfers import Transfers
 from undertow.store import Event
 from undertow.store.writer import Writer
 
@@ -58,10 +59,8 @@ class Session:
         optimizer: Optimizer | None = None,
     ):
         self.step = self.passes = self._seen = self._leaders = 0
-        self._writer = writer
-        self._sampler, self._roster = sampler, Roster()
-        self._only = optimizer
-        self._guard = Guard(self._fault)
+        self._writer, self._sampler, self._roster = writer, sampler, Roster()
+        self._only, self._guard = optimizer, Guard(self._fault)
         self._catalogue = Catalogue(self._roster, self._guard)
         self._ledger = Ledger(self._catalogue, writer)
         self._pairs = Pairs(self._roster, self._ledger)
@@ -70,8 +69,8 @@ class Session:
         self._sample: Sample | None = None
         self._held: Held = {}
         self._compiled = self._born = False
-        self._sites: dict[str, int] = {}
-        self._losses, self._evaluations = Losses(), Evaluations(self._guard)
+        self._sites, self._losses, self._evaluations = dict[str, int](), Losses(), Evaluations(self._guard)
+        self._transfers = Transfers(self._roster, self._guard, self._ledger)
         self._pace, self._beyond = Pace(), 0.0
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
@@ -93,8 +92,8 @@ class Session:
             self._guard.broken = True
             self._lose(error)
             return
-        self._attachment.install()
-        self._evaluations.install()
+        for part in (self._attachment, self._evaluations, self._transfers):
+            part.install()
         if compiler_in_use():
             self.compile_called()
         self._guard.spent += perf_counter() - self._began
@@ -102,8 +101,8 @@ class Session:
 
     def finish(self, state: str, exception: BaseException | None = None, signal: str = "") -> None:
         """Take everything off, and write what is left to write."""
-        self._attachment.remove()
-        self._evaluations.remove()
+        for part in (self._attachment, self._evaluations, self._transfers):
+            part.remove()
         if self._sample is not None:
             self._guard(self._end_sample, exception is not None)
         stop_all()
@@ -174,6 +173,7 @@ class Session:
     def compile_called(self) -> None:
         self._compiled = True
         self._evaluations.remove()
+        self._transfers.stand_aside()
         self._guard(partial(self._ledger.tell_once, self.step, "compiled", seen="from the outside, as one operation"))
         if self._sample is not None:
             self._sample.stop_naming()
@@ -238,7 +238,7 @@ class Session:
             self._pace.step_ended(now)
         if now - self._flushed > FLUSH_SECONDS:
             self._flush()
-        self.step = self._evaluations.step = self.step + 1
+        self.step = self._evaluations.step = self._transfers.step = self.step + 1
         self._stepped.clear()
         self._visited.clear()
         self._begin_step()
