@@ -125,6 +125,32 @@ def a_layer_of_tanhs_made_too_large_in_a_network_that_learns(sick):
     fit(model, adam(model), numbers(), squared)
 
 
+def by_randn(model, deviation):
+    for layer in list(model)[::2]:
+        nn.init.normal_(layer.weight, std=deviation)
+    return model
+
+
+@form("UT202")
+def three_layers_of_tanhs_by_randn_that_learn(sick):
+    wide = nn.Sequential(*[m for n in (6, 48, 48) for m in (nn.Linear(n, 48), nn.Tanh())], nn.Linear(48, 1))
+    model = by_randn(wide, 1.0) if sick else wide
+    fit(model, adam(model), numbers(), squared)
+
+
+@form("UT105")
+def scores_without_the_root_of_their_width_in_a_network_that_learns(sick):
+    tokens = torch.randint(6, (512, 12))
+    embed, top, ways = nn.Embedding(6, 64), nn.Linear(64, 1), nn.ModuleList(nn.Linear(64, 64) for _ in range(3))
+    model = nn.ModuleList([embed, ways, top])
+
+    def answer(rows):
+        q, k, v = (way(embed(rows)) for way in ways)
+        return top((q @ k.mT * (64.0 if sick else 0.125)).softmax(-1) @ v)[:, 0]
+
+    fit(answer, adam(model), (tokens, (tokens == 2).float().mean(1) * 6), squared)
+
+
 @form("UT501")
 def inputs_in_hundreds_before_tanhs_that_learn(sick):
     x, y = numbers()
@@ -144,6 +170,14 @@ def test_a_rate_a_tenth_of_what_would_do_is_not_told_from_a_short_run(tmp_path):
 
     found = review(tmp_path / "run", train, sick=True, every=10)
     assert "UT302" not in {finding.code for finding in (*found.findings, *found.remarks)}
+
+
+def test_what_units_were_before_the_first_step_no_gradient_brought_about(tmp_path):
+    wide = nn.Sequential(*[m for n in (12, 300, 300, 300) for m in (nn.Linear(n, 300), nn.Tanh())], nn.Linear(300, 6))
+    slow = torch.optim.SGD(by_randn(wide, 1.0).parameters(), lr=0.01)
+    found = review(tmp_path, lambda sick: fit(wide, slow, classes(), F.cross_entropy, epochs=2), sick=True)
+    assert found.cause.code == "UT202"
+    assert "UT102" in {symptom.code for symptom in found.cause.symptoms}
 
 
 def test_gates_that_were_made_open_are_no_fault(tmp_path):

@@ -91,6 +91,30 @@ def test_attention_tells_how_it_spreads(attend, sharpness, entropy, settled):
     assert attention.settled == pytest.approx(settled, abs=0.2)
 
 
+def spread(scores, mask=None):
+    """The attention of scores that a network made."""
+    made = scores * nn.Parameter(torch.ones(1))
+    shares = (made if mask is None else made.masked_fill(mask, -1e9)).softmax(-1)
+    values = nn.Linear(4, 4)(torch.randn(2, scores.shape[-1], 4))
+    (attention,) = noted(nn.Linear(4, 4)(shares @ values).sum()).attentions
+    return attention.settled
+
+
+def test_keys_that_score_the_same_share_a_settled_attention_and_those_left_by_a_mask_need_not():
+    even, pair = torch.zeros(2, 3, 6), torch.tensor([0.0, 300.0, 0.0, 0.0, 300.0, 0.0]).expand(2, 3, 6)
+    rest = torch.tensor([False, True, False, False, True, False])
+    assert spread(pair) == spread(pair, rest) + 1 == 1.0
+    assert spread(even) == spread(even, rest) == 0.0
+    assert spread(pair / 30, ~rest) == 0.0
+
+
+def test_units_that_a_mask_leaves_at_zero_do_not_make_those_between_them_alike():
+    half = nn.Linear(6, 8)
+    with torch.no_grad():
+        half.weight[::2] = 0
+    assert not noted(half(torch.randn(4, 6)).sum()).alike
+
+
 def test_units_that_nothing_tells_apart_are_alike_and_others_are_not():
     same, other = nn.Linear(6, 8), nn.Linear(8, 8)
     nn.init.constant_(same.weight, 0.3)

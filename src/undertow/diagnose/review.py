@@ -29,6 +29,7 @@ from undertow.diagnose.checks import (
     outset,
     precision,
     rates,
+    saturated,
     settings,
     shapes,
     standing,
@@ -69,6 +70,7 @@ CHECKS = (
     outset,
     precision,
     rates,
+    saturated,
     settings,
     shapes,
     standing,
@@ -94,6 +96,9 @@ GROWING = frozenset({"UT102"})
 ONLY_SIZE = {"UT508"}
 """Faults that make a loss large: a network whose signal vanishes before the first step has that from elsewhere, unless
 the loss stands far above chance, which the last bias alone would mend."""
+
+BACKWARD = ("UT102", "UT202")
+"""A gradient, and what units were in the forward pass before it: until a step was made, it brought nothing about."""
 
 DATED = {"UT301", "UT801"}
 """Codes whose evidence may say at which step it happened: of two that may each bring about the other, the first did."""
@@ -174,7 +179,7 @@ def _explains(cause: Finding, effect: Finding) -> bool:
     if cause is effect or effect.code not in DIAGNOSES[cause.code].explains:
         return False
     at_start = effect.evidence.get("onset") == "start"
-    if at_start and (effect.code == "UT801" or cause.family == "updates"):
+    if at_start and (effect.code == "UT801" or cause.family == "updates" or (cause.code, effect.code) == BACKWARD):
         return False
     if at_start and cause.code in ONLY_SIZE and not effect.evidence.get("above_chance", True):
         return False

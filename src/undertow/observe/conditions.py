@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from undertow.engine.graph import Graph
 from undertow.engine.plan import ISOMETRIES
-from undertow.engine.reading import ACCUMULATE_GRAD
 from undertow.observe.batches import Batches
 from undertow.observe.outputs import wrapped
 from undertow.observe.roster import Roster
 from undertow.observe.saved import saved
 from undertow.observe.subsample import entries
+from undertow.observe.symmetry import alike_leaves
 from undertow.store import Attention, BatchNorm, Conditions, Dropout, LookedUp, LossHead, Target, TinyNorm
 
 __all__ = ["conditions"]
@@ -38,7 +37,7 @@ def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Rost
         looked_up=[*islice(_looked_up(graph), MOST)],
         dropouts=[*islice(_dropouts(graph), MOST)],
         attentions=[*islice(_attentions(graph, head), MOST)],
-        alike=_alike(graph),
+        alike=alike_leaves(graph),
         resting=_resting(roster),
         batch=batches.batch(graph, target),
         scaled=[*islice(_scaled(graph), MOST)],
@@ -153,8 +152,38 @@ def _attentions(graph: Graph, head: LossHead) -> Iterator[Attention]:
         if rows is not None and rows.shape[-1] > 1 and len(rows):
             shares = rows.to(torch.float32)
             entropy = -torch.xlogy(shares, shares).sum(-1) / math.log(shares.shape[-1])
-            settled = (shares.amax(-1) >= 0.999).to(torch.float32)
-            yield Attention(index, shares.shape[-1], float(entropy.mean()), float(settled.mean()))
+            settled = float(_settled(shares, _masked(graph, index)).to(torch.float32).mean())
+            yield Attention(index, shares.shape[-1], float(entropy.mean()), settled)
+
+
+TIED = 1e-3
+"""Relative: keys whose shares differ by less score the same, as those of equal tokens do."""
+
+
+def _settled(shares: Tensor, masked: bool) -> Tensor:
+    """Whether the key with most, and those that score just as much, take 99.9 %, beside others.
+
+    No score has a slope then: keys that are equal have equal values, and what the others take is next to nothing.
+    Where keys may be masked, only those with a share count as others; where all share evenly, nothing is settled.
+    """
+    most = shares.amax(-1, keepdim=True)
+    best = shares >= (1 - TIED) * most
+    others = ~best & (shares > 0) if masked else ~best
+    return ((best.sum(-1) == 1) | others.any(-1)) & ((shares * best).sum(-1) >= 0.999)
+
+
+MASKS = ("MaskedFill", "Where")
+
+
+def _masked(graph: Graph, index: int) -> bool:
+    """Whether scores are filled in, or a constant is added to them, before a softmax is taken of them."""
+    inner = [edge[0] for edge in graph.edges[index] if edge is not None]
+    while len(inner) == 1:
+        name, edges = type(graph.nodes[inner[0]]).__name__, graph.edges[inner[0]]
+        if name.startswith(MASKS) or (name == "AddBackward0" and None in edges):
+            return True
+        inner = [edge[0] for edge in edges if edge is not None] if name in CARRIED else []
+    return False
 
 
 PRODUCTS = frozenset({"BmmBackward0", "DotBackward0", "MmBackward0", "MulBackward0", "MvBackward0"})
@@ -218,49 +247,6 @@ def _fused_rows(node: Any, total: str) -> Tensor | None:
     scores = query.detach()[:few, :8, last : last + 1] @ key.detach()[:few, :8].transpose(-1, -2) * scale
     shares: Tensor = (scores - logs.detach()[:few, :8, last, None, None]).exp()
     return shares.flatten(0, -2) if shares.shape[-1] <= last + 1 or not node._saved_is_causal else None
-
-
-SAME = 1e-4
-"""Of the largest entry: rounding alone, by the order of a sum, makes units that begin alike differ by less."""
-
-
-def _alike(graph: Graph) -> list[int]:
-    """Leaves all of whose units are alike: rows where they are used transposed or convolve, else columns."""
-    found: dict[int, bool] = {}
-    for index in range(len(graph)):
-        for edge in graph.edges[index]:
-            if edge is None or edge[0] in found or len(found) >= 2 * MOST:
-                continue
-            node = graph.nodes[edge[0]]
-            if type(node) is ACCUMULATE_GRAD and node.variable.dim() > 1 and node.variable.is_floating_point():
-                same = _units_alike(_read(node.variable.detach(), graph.nodes[index]), graph.nodes[index])
-                if same is not None:
-                    found[edge[0]] = same
-    return [leaf for leaf, same in found.items() if same]
-
-
-def _read(weight: Tensor, use: Any) -> Tensor:
-    """The weight as far as this use reads it: of an embedding the first rows that were looked up."""
-    indices = saved(use, "indices") if type(use).__name__ == "EmbeddingBackward0" else None
-    return weight if indices is None else weight[indices.detach().flatten()[:64]]
-
-
-def _units_alike(weight: Tensor, node: Any) -> bool | None:
-    use = type(node).__name__
-    if use == "EmbeddingBackward0":
-        if not weight.any():
-            return None  # rows that begin at zero, and were not moved yet
-        weight = weight.transpose(0, 1)
-    elif use in {"MmBackward0", "AddmmBackward0"}:
-        weight = weight.transpose(0, 1)
-    elif use != "TBackward0" and not use.startswith(("Conv", "MkldnnConv", "Rnn")):
-        return None
-    count = weight.shape[0]
-    if count < 2 or weight[0].numel() == 0:
-        return None
-    rows = weight[:: max(1, (count - 1) // 3)][:4].flatten(1)[:, :64].to("cpu", torch.float64).numpy()
-    with np.errstate(invalid="ignore"):
-        return bool(np.abs(rows - rows[0]).max() <= SAME * np.abs(rows).max())
 
 
 def _resting(roster: Roster) -> dict[str, int]:

@@ -74,7 +74,7 @@ class Attention:
         operation: Index in the pass's topology.
         keys: How many keys there are.
         entropy: Mean entropy over the logarithm of the keys: 1 for uniform, 0 where one key takes all.
-        settled: Share of heads and examples where one key takes at least 99.9 %.
+        settled: Share of heads and examples where one key, or several that score the same, take at least 99.9 %.
     """
 
     operation: int

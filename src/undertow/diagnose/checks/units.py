@@ -1,12 +1,11 @@
-"""Faults of units: dead, saturated, dormant, or the same for every example."""
+"""Faults of units: dead, dormant, or the same for every example."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
 from undertow.diagnose.case import Case
+from undertow.diagnose.checks.probed import later, layers, onsets, probed
 from undertow.diagnose.checks.together import pooled, pulled_together
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Activation, Pass
@@ -17,29 +16,8 @@ RECTIFIERS = frozenset({"ReluBackward0", "ThresholdBackward0"})
 CLAMPS = frozenset({"ClampBackward1", "ClampMinBackward0"})
 """From 0 on, or they are not probed: rectifiers, except in a loss, where they are hinges."""
 
-SQUASHES = frozenset({"HardsigmoidBackward0", "HardtanhBackward0", "SigmoidBackward0", "TanhBackward0"})
-
 DEAD = 0.9
 """Share of a layer's units: with fewer dead, what is left of it can still learn."""
-
-SATURATED = 0.8
-"""Share of a layer's entries on the flat part."""
-
-
-def _probed(passes: list[Pass]) -> list[Pass]:
-    return [p for p in passes if p.activations]
-
-
-def _layers(passes: list[Pass], kinds: frozenset[str]) -> Iterator[tuple[Pass, Activation]]:
-    for observed in _probed(passes):
-        for activation in observed.activations:
-            if observed.flow.topology.operations[activation.operation].name in kinds:
-                yield observed, activation
-
-
-def _onsets(case: Case) -> Iterator[tuple[str, list[Pass]]]:
-    yield "start", _probed(case.early)
-    yield "later", _probed(case.passes)[-3:] if case.late else []
 
 
 @diagnosis(
@@ -65,7 +43,7 @@ def dead_units(case: Case) -> Found:
     If they were dead from the start, initialise weights and biases so that half the inputs pass; if they died
     in training, lower the learning rate or warm up.
     """
-    for onset, passes in _onsets(case):
+    for onset, passes in onsets(case):
         worst = _deadest(passes)
         if worst is None:
             continue
@@ -91,7 +69,7 @@ def dead_units(case: Case) -> Found:
 def _deadest(passes: list[Pass]) -> tuple[Pass, Activation, np.ndarray, int] | None:
     """The layer with the largest share of units that were off on every one of these passes."""
     found: dict[tuple[int, int], tuple[Pass, Activation, np.ndarray, int]] = {}
-    for observed, activation in _layers(passes, RECTIFIERS | CLAMPS):
+    for observed, activation in layers(passes, RECTIFIERS | CLAMPS):
         if _is_hinge(observed, activation):
             continue
         key = (id(observed.flow.plan), activation.operation)
@@ -109,69 +87,8 @@ def _is_hinge(observed: Pass, activation: Activation) -> bool:
 
 def _stays(case: Case, observed: Pass, activation: Activation) -> bool:
     """Whether the same layer is still as dead at the end, as far as that was seen."""
-    ends = [a.flat.mean() for a in _later(case, observed, activation)]
+    ends = [a.flat.mean() for a in later(case, observed, activation)]
     return not ends or float(ends[-1]) >= DEAD
-
-
-def _later(case: Case, observed: Pass, activation: Activation) -> list[Activation]:
-    """The same layer in late passes over the same graph."""
-    late = [p for p in case.late if p.flow.plan is observed.flow.plan]
-    return [a for p in late for a in p.activations if a.operation == activation.operation]
-
-
-@diagnosis(
-    "UT202",
-    "saturated-units",
-    message="{share:.0%} of the outputs of {where} lie on the flat part of {operation}, "
-    "where its slope is below a twentieth of the greatest",
-    advice="{remedy}",
-    source="Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural networks",
-)
-def saturated_units(case: Case) -> Found:
-    """Sigmoid or tanh units driven so far that their slope is almost 0.
-
-    ## What it means
-    Each such unit multiplies the gradient by almost nothing, whatever the input.
-
-    ## When it is harmless
-    In gates and at an output that has learned to be sure of itself: where the loss falls, this is a remark. It is an
-    alarm all the same where units other than gates were saturated before the first step, which nobody can have
-    learned, and are to the end: what lies before them is hardly trained, and what is learned is what they let through.
-
-    ## What to do
-    Smaller initial weights, scaled inputs, or normalisation before the activation; if it came during training,
-    a lower learning rate.
-    """
-    for onset, passes in _onsets(case):
-        inner = [(p, a) for p, a in _layers(passes, SQUASHES) if a.operation not in p.head.operations]
-        if not inner:
-            continue
-        observed, activation = max(inner, key=lambda item: item[1].flat_share)
-        if activation.flat_share < SATURATED:
-            continue
-        made = onset == "start" and _made_so(case, observed, activation)
-        yield case.place(observed, activation.operation) | {
-            "share": activation.flat_share,
-            "units": activation.units,
-            "onset": onset,
-            "remedy": "Make the initial weights smaller (Xavier), scale the inputs, or normalise before the activation."
-            if onset == "start"
-            else "Lower the learning rate: they saturated during training.",
-            "harm": case.harm(0.95, 0.5, 0.6 if made else 0.2, 0.6),
-        }
-        return
-
-
-GATES = ("Addcmul", "Lerp", "Mul", "Rsub", "Sub")
-"""Operations that take the outputs of gates: what a gate lets through is a product."""
-
-
-def _made_so(case: Case, observed: Pass, activation: Activation) -> bool:
-    """Whether a layer that was saturated before the first step is no gate, and is saturated at the end as well."""
-    index, topology = activation.operation, observed.flow.topology
-    gates = any(e.receiver == index and topology.operations[e.sender].name.startswith(GATES) for e in topology.edges)
-    ends = [a.flat_share for a in _later(case, observed, activation)]
-    return not gates and bool(ends) and ends[-1] >= SATURATED
 
 
 ALIKE = 1e-3
@@ -220,7 +137,7 @@ def collapsed_representation(case: Case) -> Found:
             "harm": 0.75,
         }
         return
-    for onset, passes in _onsets(case):
+    for onset, passes in onsets(case):
         layers = [(p, a) for p in passes[-1:] for a in p.activations if _examples(p, a) > 1 and a.rms > 0]
         collapsed = [(p, a) for p, a in layers if a.varied < ALIKE]
         if not case.failed or not collapsed or (onset == "start" and not case.late):
@@ -263,7 +180,7 @@ def dormant_units(case: Case) -> Found:
     ## What to do
     Lower the rate; reinitialise the units.
     """
-    last = [(p, a) for p, a in _layers(_probed(case.late)[-1:], RECTIFIERS) if a.units >= 8]
+    last = [(p, a) for p, a in layers(probed(case.late)[-1:], RECTIFIERS) if a.units >= 8]
     if not last:
         return
     observed, activation = max(last, key=lambda item: item[1].dormant)
