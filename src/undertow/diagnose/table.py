@@ -11,6 +11,7 @@ from typing import Any
 from undertow.diagnose.case import Case
 from undertow.diagnose.causes import EFFECTS
 from undertow.diagnose.finding import Finding
+from undertow.diagnose.lines import line_of
 from undertow.errors import RegistryError, UndertowError
 
 __all__ = ["DIAGNOSES", "Diagnosis", "diagnosis", "explain"]
@@ -79,6 +80,7 @@ class Diagnosis:
         advice: What to do, in a sentence or two; a template likewise.
         source: Where the mechanism is described.
         page: What it means, when it is harmless, what to do.
+        act: What the user did at the line to look at, where no operation of the graph is at fault: see `line_of`.
     """
 
     code: str
@@ -88,6 +90,7 @@ class Diagnosis:
     source: str
     page: str
     check: Callable[[Case], Found]
+    act: str = ""
 
     @property
     def family(self) -> str:
@@ -101,6 +104,9 @@ class Diagnosis:
     def __call__(self, case: Case) -> Iterator[Finding]:
         for facts in self.check(case):
             place = {name: facts.pop(name) for name in PLACE if name in facts}
+            act = facts.pop("act", self.act)
+            if act and not place.get("source"):
+                place["source"] = line_of(case, act, facts)
             evidence = {name: value for name, value in facts.items() if name not in WORDS}
             yield Finding(
                 code=self.code,
@@ -127,7 +133,7 @@ DIAGNOSES: dict[str, Diagnosis] = {}
 
 
 def diagnosis(
-    code: str, name: str, *, message: str, advice: str, source: str
+    code: str, name: str, *, message: str, advice: str, source: str, act: str = ""
 ) -> Callable[[Callable[[Case], Found]], Diagnosis]:
     """Enter a check into the table. Its docstring is the diagnosis's page.
 
@@ -143,7 +149,7 @@ def diagnosis(
         if code in DIAGNOSES or any(other.name == name for other in DIAGNOSES.values()):
             raise RegistryError(f"{code} {name!r} is in the table already\n  Choose another code and name.")
         page = inspect.getdoc(check) or ""
-        DIAGNOSES[code] = Diagnosis(code, name, message, advice, source, page, check)
+        DIAGNOSES[code] = Diagnosis(code, name, message, advice, source, page, check, act)
         return DIAGNOSES[code]
 
     return enter

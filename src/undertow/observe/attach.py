@@ -52,6 +52,19 @@ class Observer(Protocol):
         """Something is about to be compiled."""
 
 
+class Replacement(Protocol):
+    """What stands in for functions of PyTorch's besides, for purposes of its own."""
+
+    def install(self) -> None:
+        """Take their place."""
+
+    def stand_aside(self) -> None:
+        """Put back those that a compiler would look into, or know by their identity."""
+
+    def remove(self) -> None:
+        """Put all of them back."""
+
+
 class Attachment:
     """Calls an observer from inside somebody else's training loop, until it is removed.
 
@@ -62,8 +75,9 @@ class Attachment:
         transformed: Whether gradients were taken within a transform of `torch.func`, which is not observed.
     """
 
-    def __init__(self, observer: Observer):
+    def __init__(self, observer: Observer, *others: Replacement):
         self._observer = observer
+        self._others = others
         self._undo = ExitStack()
         self._inside = False
         self.transformed = False
@@ -79,9 +93,18 @@ class Attachment:
         self._replace(torch.autograd, "_engine_run_backward", self._run_backward)
         self._replace(GradScaler, "scale", self._scale)
         self._replace(torch, "compile", self._compile)
+        for other in self._others:
+            other.install()
 
     def remove(self) -> None:
+        for other in reversed(self._others):
+            other.remove()
         self._undo.close()
+
+    def stand_aside(self) -> None:
+        """Put back what a compiler would look into, or know by its identity: all but the entries to the engine."""
+        for other in reversed(self._others):
+            other.stand_aside()
 
     def _replace(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
         self._undo.enter_context(patch.object(owner, name, wrap(getattr(owner, name))))

@@ -66,8 +66,12 @@ class Evaluations:
                 scripted[id(ours)] = scripted[id(original)]
                 self._undo.callback(scripted.pop, id(ours), None)
 
+    def stand_aside(self) -> None:
+        """Put PyTorch's own back before anything is compiled, which knows them by identity."""
+        self.remove()
+
     def remove(self) -> None:
-        """Put PyTorch's own back: at the end, and before anything is compiled, which knows them by identity."""
+        """Put PyTorch's own back."""
         self._installed = False
         self._undo.close()
 

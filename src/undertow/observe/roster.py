@@ -46,7 +46,7 @@ class Roster:
     def __init__(self) -> None:
         self.models: list[_Model] = []
         self.parameters: list[weakref.ref[Tensor]] = []
-        self._optimizers: list[weakref.ref[Optimizer]] = []
+        self.numbers: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
         self.optimizers: list[OptimizerState] = []
         self._held: list[int] = []
         self._places: Any = WeakTensorKeyDictionary()
@@ -232,12 +232,10 @@ class Roster:
 
     def meet_optimizer(self, optimizer: Optimizer) -> int:
         """The number of an optimizer; its settings are noted anew."""
-        number = next((n for n, ref in enumerate(self._optimizers) if ref() is optimizer), None)
+        number = self.numbers.setdefault(optimizer, len(self.optimizers))
         group = optimizer.param_groups[0] if optimizer.param_groups else {}
         state = OptimizerState(type(optimizer).__name__, {k: _plain(group[k]) for k in SETTINGS if k in group})
-        if number is None:
-            number = len(self._optimizers)
-            self._optimizers.append(weakref.ref(optimizer))
+        if number == len(self.optimizers):
             self.optimizers.append(state)
             self._held.append(0)
         self.optimizers[number] = state

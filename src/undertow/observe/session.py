@@ -26,6 +26,7 @@ from undertow.observe.evaluations import Evaluations
 from undertow.observe.frames import source_of, user_frame
 from undertow.observe.guard import Guard
 from undertow.observe.ledger import Entry, Ledger
+from undertow.observe.lines import Lines
 from undertow.observe.losses import Losses
 from undertow.observe.pace import Pace
 from undertow.observe.pairs import Pairs
@@ -64,14 +65,14 @@ class Session:
         self._catalogue = Catalogue(self._roster, self._guard)
         self._ledger = Ledger(self._catalogue, writer)
         self._pairs = Pairs(self._roster, self._ledger)
-        self._attachment = Attachment(self)
+        self._lines, self._evaluations = Lines(self._guard), Evaluations(self._guard)
+        self._transfers = Transfers(self._roster, self._guard, self._ledger)
+        self._attachment = Attachment(self, self._lines, self._evaluations, self._transfers)
         self._began = self._flushed = 0.0
         self._sample: Sample | None = None
         self._held: Held = {}
         self._compiled = self._born = False
-        self._sites, self._losses, self._evaluations = dict[str, int](), Losses(), Evaluations(self._guard)
-        self._transfers = Transfers(self._roster, self._guard, self._ledger)
-        self._pace, self._beyond = Pace(), 0.0
+        self._sites, self._losses, self._pace, self._beyond = dict[str, int](), Losses(), Pace(), 0.0
         self._stepped: list[weakref.ref[Optimizer]] = []
         self._leader: weakref.ref[Optimizer] | None = None
         self._by_hand: bool | None = None
@@ -92,8 +93,7 @@ class Session:
             self._guard.broken = True
             self._lose(error)
             return
-        for part in (self._attachment, self._evaluations, self._transfers):
-            part.install()
+        self._attachment.install()
         if compiler_in_use():
             self.compile_called()
         self._guard.spent += perf_counter() - self._began
@@ -101,8 +101,7 @@ class Session:
 
     def finish(self, state: str, exception: BaseException | None = None, signal: str = "") -> None:
         """Take everything off, and write what is left to write."""
-        for part in (self._attachment, self._evaluations, self._transfers):
-            part.remove()
+        self._attachment.remove()
         if self._sample is not None:
             self._guard(self._end_sample, exception is not None)
         stop_all()
@@ -172,8 +171,7 @@ class Session:
 
     def compile_called(self) -> None:
         self._compiled = True
-        self._evaluations.remove()
-        self._transfers.stand_aside()
+        self._attachment.stand_aside()
         self._guard(partial(self._ledger.tell_once, self.step, "compiled", seen="from the outside, as one operation"))
         if self._sample is not None:
             self._sample.stop_naming()
@@ -259,6 +257,8 @@ class Session:
             return
         began = perf_counter()
         sample.end(self.step, broken_off)
+        for facts in self._lines.new(self._roster.numbers):
+            self._ledger.tell(self.step, "line", facts)
         self._held = sample.held
         self._losses.fetch()
         self._seen += 1

@@ -33,6 +33,7 @@ Where the steps of a training that has converged are smaller, that they are says
 @diagnosis(
     "UT309",
     "overpowering-weight-decay",
+    act="made",
     message="{what} pulls a typical weight matrix {pull:.3g} times as hard as {against}, and {how}",
     advice="{remedy}",
     source="Krogh & Hertz 1991, A simple weight decay can improve generalization; Loshchilov & Hutter 2019, "
@@ -103,6 +104,7 @@ def _penalised(case: Case, shrunk: float) -> Found:
         "pull": float(np.median(pulls)),
         "against": "the data",
         "shrunk": shrunk,
+        "act": "backward",
         "what": "the penalty in the loss",
         "how": _story(shrunk),
         "remedy": "Multiply the penalty by less, or average it over the weights instead of adding it up.",

@@ -198,6 +198,7 @@ def drowning_dropout(case: Case) -> Found:
 @diagnosis(
     "UT604",
     "unscaled-accumulation",
+    act="backward",
     message="{passes} backward passes add up to each step, and none is divided by their number: "
     "the step is {passes} times as large as for one batch, {extent} of a typical weight matrix",
     advice="Divide the loss by the number of passes before backward(), or the learning rate by {passes}.",

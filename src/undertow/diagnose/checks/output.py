@@ -68,6 +68,7 @@ def _never_negative(observed: Pass, index: int) -> bool:
 @diagnosis(
     "UT409",
     "loss-maximised",
+    act="backward",
     message="{how}: training makes the loss larger",
     advice="{remedy}",
     source="by definition: a step against the gradient makes the loss smaller",

@@ -27,6 +27,7 @@ MANY = 0.3
 @diagnosis(
     "UT104",
     "gradient-underflow",
+    act="backward",
     message="the gradients of {count} of {weights} weights are too small for float16: of {weight}'s, "
     "at most {share:.0%} of the entries can be other than 0",
     advice="Scale the loss with torch.amp.GradScaler, or use bfloat16, which has the range of float32.",

@@ -36,6 +36,7 @@ JUMPED = 5.0
 @diagnosis(
     "UT301",
     "learning-rate-too-high",
+    act="made",
     message="{story}",
     advice="{remedy}",
     source="update ratio: Karpathy, CS231n notes; stability limit: Cohen et al. 2021, arXiv:2103.00065",
@@ -159,6 +160,7 @@ def _grown(case: Case) -> float:
 @diagnosis(
     "UT302",
     "learning-rate-too-low",
+    act="made",
     message="{story}",
     advice="{remedy}",
     source="Cauchy-Schwarz inequality on the first-order change of the loss",
@@ -211,6 +213,7 @@ def learning_rate_too_low(case: Case) -> Found:
     most = f"{100 * share:.2g}%"
     bound = f"had every one of {since} gone straight downhill, the loss could have fallen by no more than {most}"
     yield {
+        "act": "scheduled" if rates[-1] < rates[0] / 100 else "made",
         "story": f"{since}, as they were made, brought the losses of their own batches down by {brought:.1%} of the "
         f"first one, to first order, and no weight matrix can have moved by more than {moved:.0%} of its size"
         if short and share >= STANDING

@@ -19,6 +19,7 @@ MOSTLY = 0.8
 @diagnosis(
     "UT311",
     "dominating-epsilon",
+    act="made",
     message="the gradients of {share:.0%} of the weight matrices are smaller than the epsilon ({eps:g}) that "
     "{optimizer} adds before it divides by them: its steps shrink with the gradient",
     advice="Lower eps to well below the gradients (their root mean square is about {gradient:.1g}), "
@@ -72,6 +73,7 @@ def _typical_gradients(case: Case) -> NDArray[np.float64]:
 @diagnosis(
     "UT312",
     "momentum-out-of-range",
+    act="made",
     message="{optimizer} has {setting}: {how}",
     advice="{remedy}",
     source="Kingma & Ba 2015, arXiv:1412.6980, whose convergence asks for beta1 below √beta2; "

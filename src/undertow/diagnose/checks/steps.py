@@ -34,6 +34,7 @@ def _paired(case: Case) -> list[tuple[Pass, Updates]]:
 @diagnosis(
     "UT307",
     "zeroed-before-the-step",
+    act="zeroed",
     message="on {share:.0%} of the observed steps the backward pass brought {whose}a gradient, and the optimizer "
     "found none",
     advice="Call optimizer.zero_grad() before loss.backward() or after optimizer.step(), never between them; "
@@ -133,6 +134,7 @@ def steps_lost_to_rounding(case: Case) -> Found:
 @diagnosis(
     "UT310",
     "throttling-clip",
+    act="clipped",
     message="on {share:.0%} of the observed steps the gradient was cut down before the optimizer saw it, "
     "typically to {kept:.2g} of its size",
     advice="Raise the threshold of the clipping to about the gradient's usual norm ({usual:.2g} here).",
@@ -185,6 +187,7 @@ def _clipped(case: Case, observed: Pass, updates: Updates) -> tuple[float, float
 @diagnosis(
     "UT305",
     "backward-never-run",
+    act="step",
     message="{steps} optimizer steps were made and no backward pass ran before them",
     advice="Call loss.backward() before optimizer.step().",
     source="PyTorch documentation of torch.optim",
@@ -209,6 +212,7 @@ def backward_never_run(case: Case) -> Found:
 @diagnosis(
     "UT306",
     "step-never-made",
+    act="backward",
     message="{passes} backward passes ran, and {which} never made a step",
     advice="Call {called} step() after loss.backward().",
     source="PyTorch documentation of torch.optim",

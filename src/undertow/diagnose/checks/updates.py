@@ -22,6 +22,7 @@ WIDE = ("float32", "float64")
 @diagnosis(
     "UT303",
     "gradients-never-zeroed",
+    act="step",
     message="on {share:.0%} of the observed steps `.grad` still held the last step's gradient "
     "when the backward pass began",
     advice="Call optimizer.zero_grad() once a step, before loss.backward().",
@@ -61,6 +62,7 @@ def _piled(case: Case, mine: NDArray[np.bool_]) -> list[bool]:
 @diagnosis(
     "UT304",
     "parameters-not-held",
+    act="made",
     message="{count} parameters of {where} get a gradient and are moved by no optimizer{stale}",
     advice="{remedy}",
     source="PyTorch documentation of torch.optim",
