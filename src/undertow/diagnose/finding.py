@@ -29,6 +29,7 @@ class Outcome:
         chance_error: The standard error of `chance`, by the batches whose targets were seen; `nan` of one batch.
         floor: What is lost by answering right throughout: other than 0 where labels are smoothed, or a number is
             added to the loss.
+        runaway: Whether the targets have left with the network that makes them; `chance` is then that of the last ones.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Outcome:
     steps: int
     chance_error: float = math.nan
     floor: float = 0.0
+    runaway: bool = False
 
     @property
     def skill(self) -> float:

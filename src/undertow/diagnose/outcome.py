@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from undertow.diagnose.chance import chance_error, chance_loss, least_loss, undecided_loss
 from undertow.diagnose.finding import Outcome
 from undertow.diagnose.heading import heading
+from undertow.diagnose.runaway import chance_of_runaway
 from undertow.store import Losses, Run
 
 __all__ = ["ALREADY", "SHORTEST", "jitter", "judge_outcome", "main_losses", "main_site", "undecided"]
@@ -47,8 +48,11 @@ def judge_outcome(run: Run) -> Outcome:
     if site is None:
         return Outcome("unknown", math.nan, math.nan, math.nan, math.nan, run.steps)
     values = run.losses[site].values
-    targets = [p.target for p in run.passes if p.site == site and p.target is not None]
+    passes = [p for p in run.passes if p.site == site and p.target is not None]
+    targets = [p.target for p in passes if p.target is not None]
     chance, doubt = chance_loss(targets, _kind(run, site)), chance_error(targets, _kind(run, site))
+    own = chance_of_runaway(run.losses[site], passes, _kind(run, site))
+    chance, doubt = (own, math.nan) if own > 0 else (chance, doubt)
     finite = values[np.isfinite(values)]
     first, last = _start(finite), _end(finite)
     noise = _noise(finite)
@@ -60,7 +64,7 @@ def judge_outcome(run: Run) -> Outcome:
         kind = "falling"
     if kind in {"stalled", "diverged"} and (_adversarial(run) or _in_turn(run)):
         kind = "unknown"
-    return Outcome(kind, first, last, chance, drop, run.steps, doubt, floor)
+    return Outcome(kind, first, last, chance, drop, run.steps, doubt, floor, own > 0)
 
 
 def _kind_of_outcome(values: NDArray[np.float64], chance: float, first: float, last: float, noise: float) -> str:

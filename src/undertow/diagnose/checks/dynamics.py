@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.course import Spike, spikes
+from undertow.diagnose.finding import Outcome
 from undertow.diagnose.outcome import ALREADY
 from undertow.diagnose.table import Found, diagnosis
 
@@ -69,11 +70,14 @@ def diverging_loss(case: Case) -> Found:
 
     ## What it means
     Training had gone somewhere and came undone. Steps that were small enough at first are too large for where they
-    have led (the curvature has grown), a schedule raises the rate, or the data changed.
+    have led (the curvature has grown), a schedule raises the rate, or the data changed. Targets that the network itself
+    makes, as in temporal differences, may leave with it: discounted by 1 or more, or never fixed at an end.
 
     ## When it is harmless
     Where the loss is not meant to fall, as in games of two networks and in reinforcement learning. It is an alarm only
-    where the targets tell the loss of answering without looking, and the loss was well below that and is no more.
+    where the targets tell the loss of answering without looking, and the loss was well below that and is no more; or
+    where it rises to the end, a hundredfold and more, and is above what each batch's own mean would cost. Values that
+    rise and settle are not meant.
 
     ## What to do
     Lower the rate, mend the schedule, clip the gradient, and begin again from a checkpoint before that step.
@@ -91,12 +95,18 @@ def diverging_loss(case: Case) -> Found:
         "last": outcome.last,
         "step": case.start + best * len(losses) // PARTS,
         "chance": outcome.chance,
-        "guessing": f", and guessing gives {outcome.chance:.3g}" if outcome.chance > 0 else "",
+        "guessing": _guessing(outcome),
         "rate": rates[0] if rates else np.nan,
         "last_rate": rates[-1] if rates else np.nan,
         "onset": "later",
-        "harm": 0.6 if means[best] < (1 - ALREADY) * outcome.chance else 0.4,
+        "harm": 0.6 if outcome.runaway or means[best] < (1 - ALREADY) * outcome.chance else 0.4,
     }
+
+
+def _guessing(outcome: Outcome) -> str:
+    if outcome.runaway:
+        return f", and to answer each batch by its own mean would cost {outcome.chance:.3g}: its targets leave with it"
+    return f", and guessing gives {outcome.chance:.3g}" if outcome.chance > 0 else ""
 
 
 PARTS = 20

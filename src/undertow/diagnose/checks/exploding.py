@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.signal import DECADES, account, blame, moments
+from undertow.diagnose.checks.signal import DECADES, DECADES_STALLED, account, blame, moments
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
@@ -26,7 +26,8 @@ def exploding_gradient(case: Case) -> Found:
 
     ## What it means
     Each layer multiplies the gradient by more than 1, so the first layers are asked for steps many times their
-    own size. The loss jumps, and soon is not a number.
+    own size. The loss jumps, and soon is not a number. At the first pass no step has been made: what has grown there
+    by then is the weights' doing, whatever the rate.
 
     ## When it is harmless
     With clipping or an adaptive optimizer a few decades can be lived with: where the loss falls, this is a remark.
@@ -35,13 +36,14 @@ def exploding_gradient(case: Case) -> Found:
     Smaller initial weights, normalisation, clipping; for recurrent networks orthogonal weights or gates.
     """
     for onset, observed in moments(case):
-        found = _exploded(case, observed)
+        undone = onset == "start" and case.outcome.kind in {"diverged", "non-finite"}
+        found = _exploded(case, observed, DECADES_STALLED if undone else DECADES)
         if found:
             yield found | {"onset": onset, "harm": case.harm(1.0, 0.6, 0.2)}
             return
 
 
-def _exploded(case: Case, observed: Pass) -> dict[str, object] | None:
+def _exploded(case: Case, observed: Pass, enough: float) -> dict[str, object] | None:
     flow = observed.flow
     head = [flow.cotangents[index] for index in observed.head.operations if flow.cotangents[index] > 0]
     scales = [item for item in case.leaf_scales(observed) if item[2] > 0 and math.isfinite(item[2])]
@@ -52,7 +54,7 @@ def _exploded(case: Case, observed: Pass) -> dict[str, object] | None:
     products = sum(d for i, d in attribution.gains.items() if i not in observed.head.operations and d > 0)
     grown = math.log10(norm / max(head[-1], 1e-300))
     ratio = norm / max(case.weight_norms(observed.step).get(weight, math.inf), 1e-300)
-    if grown < DECADES or products < DECADES or ratio < 1:
+    if grown < enough or products < enough or ratio < 1:
         return None
     culprit = blame(case, observed, attribution, +1)
     share = attribution.by_operation().get(culprit["operation"], 0.0)

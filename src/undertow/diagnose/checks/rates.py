@@ -93,10 +93,14 @@ def _told(later: Raised) -> dict[str, Any]:
 
 
 def _harm(case: Case, facts: Mapping[str, float]) -> float:
-    damaged = _thrown(facts) or case.outcome.last > case.outcome.first or _grown(case) >= 3
+    damaged = _thrown(facts) or (not case.outcome.runaway and (_risen(case) or _grown(case) >= 3))
     still_large = facts["late_ratio"] >= TOO_LARGE / 2 and case.skill < LITTLE
     partly = 0.6 if facts["loss_jump"] >= JUMPED or still_large else 0.1
     return case.harm(0.9, 0.4, 0.1, partly) if damaged else case.harm(0.4, 0.3, 0.1)
+
+
+def _risen(case: Case) -> bool:
+    return case.outcome.last > case.outcome.first
 
 
 def _thrown(facts: Mapping[str, float]) -> bool:

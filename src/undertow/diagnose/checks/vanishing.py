@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.signal import DECADES, account, blame, moments, slope
+from undertow.diagnose.checks.signal import DECADES, DECADES_STALLED, account, blame, moments, slope
 from undertow.diagnose.checks.upstream import first_before
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass
 
 __all__: list[str] = []
-
-DECADES_STALLED = 2.0
-"""The same where the loss stands still as well."""
 
 ABOVE = 2.0
 """Times the loss of chance: the last bias alone brings a loss below that, whatever reaches the first layers."""
