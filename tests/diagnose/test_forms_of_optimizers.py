@@ -78,3 +78,21 @@ def test_an_optimizer_of_a_later_phase_has_not_been_forgotten(tmp_path):
     found = review(tmp_path, train, sick=False)
     assert found.verdict == "healthy"
     assert not {"UT304", "UT306"} & {finding.code for finding in (*found.findings, *found.remarks)}
+
+
+def test_what_steps_where_nothing_is_observed_is_not_cut_off_either(tmp_path):
+    def train(_):
+        real, maker, critic = numbers()[0], net(4, 6), net(6, 1)
+        making, judging = adam(maker), adam(critic)
+        for step, rows in enumerate(rows for _ in range(4) for rows in torch.randperm(600).split(30)):
+            made = maker(torch.randn(30, 4))
+            judging.zero_grad()
+            (critic(made.detach()).mean() - critic(real[rows]).mean()).backward()
+            judging.step()
+            if step % 10 == 5:
+                making.zero_grad()
+                (-critic(maker(torch.randn(30, 4))).mean()).backward()
+                making.step()
+
+    found = review(tmp_path, train, sick=False, every=10)
+    assert "UT103" not in {finding.code for finding in (*found.findings, *found.remarks)}

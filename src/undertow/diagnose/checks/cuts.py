@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.signal import common_module
 from undertow.diagnose.table import Found, diagnosis
@@ -57,7 +59,7 @@ def cut_gradient(case: Case) -> Found:
     ## What to do
     Remove the cut, or state the intention: freeze the parameters.
     """
-    held = {p.name for p in case.run.parameters if p.optimizer >= 0} or {p.name for p in case.run.parameters}
+    held = _seen_held(case)
     for facts in _cuts(case):
         names = [name for name in facts["parameters"] if name in held and not _ever_reached(case, name)]
         if not names or (not facts["operation"] and not case.failed):
@@ -96,6 +98,18 @@ def _cuts(case: Case) -> list[dict[str, Any]]:
     return sorted(
         lines.values(), key=lambda facts: (not facts["operation"], not facts["in_loss"], -len(facts["parameters"]))
     )
+
+
+def _seen_held(case: Case) -> set[str]:
+    """What an optimizer holds of which a step was observed: of another, the passes may be those not observed as well.
+
+    Everything, where no optimizer is known.
+    """
+    seen = np.any([np.isfinite(u.weight) for u in case.run.updates], axis=0) if case.run.updates else None
+    held = {n: p.name for n, p in enumerate(case.run.parameters) if p.optimizer >= 0}
+    if not held:
+        return {p.name for p in case.run.parameters}
+    return {name for n, name in held.items() if seen is None or seen[n]}
 
 
 def _ever_reached(case: Case, name: str) -> bool:
