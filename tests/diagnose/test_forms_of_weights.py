@@ -131,6 +131,18 @@ def by_randn(model, deviation):
     return model
 
 
+@form("UT101")
+def a_recurrence_made_to_forget_what_it_is_asked_for(sick):
+    x = F.one_hot(torch.randint(4, (256, 24)), 4).float()
+    rnn, top = nn.RNN(4, 48, batch_first=True), nn.Linear(48, 4)
+    if sick:
+        nn.init.normal_(rnn.weight_hh_l0, std=0.02)
+    else:
+        nn.init.eye_(rnn.weight_hh_l0)
+    model = nn.ModuleList([rnn, top])
+    fit(lambda rows: top(rnn(rows)[1][0]), adam(model), (x, x[:, 0].argmax(1)), F.cross_entropy, epochs=20)
+
+
 @form("UT202")
 def three_layers_of_tanhs_by_randn_that_learn(sick):
     wide = nn.Sequential(*[m for n in (6, 48, 48) for m in (nn.Linear(n, 48), nn.Tanh())], nn.Linear(48, 1))

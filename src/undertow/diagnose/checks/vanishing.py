@@ -47,7 +47,8 @@ def vanishing_gradient(case: Case) -> Found:
 
     ## When it is harmless
     Optimizers that divide by the gradient's own size (Adam, RMSprop) can train through several decades: where
-    the loss falls far, this is a remark. A recurrence may forget what its task does not ask it to keep. What lies on a
+    the loss falls far, this is a remark. A recurrence may forget what its task does not ask it to keep: it is
+    an alarm where it forgot before the first step, and most is left to learn. What lies on a
     branch beside the way, as the queries and keys of an attention that still looks everywhere alike, is not reported.
 
     ## What to do
@@ -60,7 +61,8 @@ def vanishing_gradient(case: Case) -> Found:
             yield found | {"onset": onset, "above_chance": above, "harm": case.harm(1.0, 0.6, 0.2, 0.6)}
             return
         if found := _forgotten(case, observed):
-            yield found | {"onset": onset, "above_chance": above, "harm": case.harm(1.0, 0.6, 0.2)}
+            harm = case.harm(1.0, 0.6, 0.2, 0.6 if onset == "start" and case.learned_little else None)
+            yield found | {"onset": onset, "above_chance": above, "harm": harm}
             return
 
 
