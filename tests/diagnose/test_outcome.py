@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -144,13 +145,52 @@ def off_by_standard_errors(random, loss, kind, batches=40, rows=32):
         truth = -(shares * np.log(shares)).sum()
     else:
         drawn = random.normal(0, 2, (batches, rows))
-        seen = [target(mean=values.mean(), alone=values.var(ddof=1)) for values in drawn]
+        seen = [of_numbers(values) for values in drawn]
         truth = 4.0
     return (chance_loss(seen, loss) - truth) / chance_error(seen, loss)
 
 
-def test_chance_is_the_variance_of_a_target_of_numbers():
-    assert chance_loss([target(mean=3.0, alone=2.0)], "MseLossBackward0") == 2.0
+def of_numbers(values):
+    spread = values.var(ddof=1) if len(values) > 1 else 0.0
+    ends = {"low": values.min(), "high": values.max()}
+    return target(shape=values.shape, mean=values.mean(), variance=spread, alone=values.var(), **ends)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 8, 60])
+def test_chance_is_what_the_best_constant_answer_loses_over_an_epoch_whatever_the_batches(rows):
+    numbers = np.random.default_rng(0).normal(3, 2, 120)
+    for order in numbers, np.sort(numbers):
+        epoch = [of_numbers(part) for part in np.split(order, 120 // rows)]
+        assert chance_loss(epoch * 20, "MseLossBackward0") == pytest.approx(numbers.var(), rel=0.03)
+
+
+def test_chance_of_all_examples_at_each_step_is_their_variance_about_their_own_mean():
+    four = np.array([0.0, 1.0, 1.0, 0.0])
+    for loss in "MseLossBackward0", "PowBackward0":
+        assert chance_loss([of_numbers(four), of_numbers(four[[1, 0, 2, 3]])], loss) == pytest.approx(0.25)
+    wide = [of_numbers(four) for _ in range(3)]
+    assert chance_loss([replace(t, shape=(4, 3)) for t in wide], "MseLossBackward0") == pytest.approx(0.25)
+
+
+def test_chance_of_one_example_a_step_is_by_how_much_they_differ():
+    seen = [of_numbers(np.array([value])) for value in (0.0, 1.0, 1.0, 0.0)]
+    assert chance_loss(seen, "AbsBackward0") == pytest.approx(0.5)
+    assert chance_loss(seen * 9, "MseLossBackward0") == pytest.approx(0.25, rel=0.03)
+
+
+def test_chance_of_numbers_is_without_bias():
+    random = np.random.default_rng(1)
+    for rows, width in (4, 1), (32, 1), (8, 5):
+        told = [
+            chance_loss([wide(random.normal(0, 2, (rows, width))) for _ in range(12)], "MseLossBackward0")
+            for _ in range(400)
+        ]
+        assert np.mean(told) == pytest.approx(4.0, abs=4 * np.std(told) / 20)
+
+
+def wide(values):
+    lost, mean = values.var(0).mean(), values.mean()
+    return target(shape=values.shape, mean=mean, variance=values.var(0, ddof=1).mean(), alone=lost)
 
 
 def test_chance_of_a_binary_target_is_its_entropy():

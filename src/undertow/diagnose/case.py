@@ -198,10 +198,10 @@ class Case:
         found = [(u.step, float(np.nansum(u.update * u.gradient))) for u in self.finite_updates]
         return self._summed(found, int(since * self.outcome.steps), self.outcome.steps)
 
-    def brought(self) -> float:
-        """By how much the steps brought down the losses of their own batches, to first order, as they were made."""
+    def brought(self, since: float = 0.0) -> float:
+        """By how much the steps after this share brought down the losses of their batches, to first order, as made."""
         found = [(u.step, u.fall) for u in self.finite_updates]
-        return self._summed(found, self.start, self.outcome.steps)
+        return self._summed(found, max(self.start, int(since * self.outcome.steps)), self.outcome.steps)
 
     @cached_property
     def pace(self) -> NDArray[np.float64]:

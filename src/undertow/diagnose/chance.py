@@ -29,29 +29,64 @@ def _mean_chance(targets: list[Target], loss: str) -> float:
         counts = np.sum([t.counts for t in targets if len(t.counts) == len(targets[0].counts)], axis=0)
         shares = _smoothed(counts * np.array(targets[0].weights or 1.0), targets[0].smoothed)
         return _entropy(shares) if (counts > 0).sum() > 1 else math.nan
-    mean, lost = (float(np.mean([getattr(t, what) for t in targets])) for what in ("mean", "alone"))
+    mean = float(np.mean([t.mean for t in targets]))
     if loss.startswith("BinaryCrossEntropy") and 0 < mean < 1:
         ones, zeros = mean * (targets[0].weights or (1, 1))[1], 1 - mean
         return -ones * math.log(ones / (ones + zeros)) - zeros * math.log(zeros / (ones + zeros))
-    return lost * _spread(targets) ** (1 if loss.startswith(SQUARES) else 0.5) if lost > 0 else math.nan
+    return _chance_of_numbers(targets, loss)
 
 
 SQUARES = ("Mse", "Mul", "Pow")
 """Losses by the squared distance, which grows with the variance and not with its root."""
 
 
-def _spread(targets: Sequence[Target]) -> float:
-    """The variance of all targets over that of those within a batch: above 1 for sorted ones.
+def _chance_of_numbers(targets: Sequence[Target], loss: str) -> float:
+    """What the best answer for all batches loses: more than the best for each, by how their means differ."""
+    lost, within = float(np.mean([t.alone for t in targets])), float(np.mean([_within(t) for t in targets]))
+    apart = _apart(targets)
+    if loss.startswith(SQUARES) and within + apart > 0:
+        return lost + apart * (lost / within if within > 0 else 1.0)
+    if within > 0:
+        return lost * math.sqrt(1 + apart / within)
+    means = np.array([t.mean for t in targets])  # each of one example, or of examples that are all the same
+    spread = float(np.abs(means - np.median(means)).mean()) if loss.startswith("Abs") else 0.0
+    return spread or math.nan
 
-    By how much more the batches differ than what is within them explains; both parts are without bias, so that for
-    batches drawn at random nothing is added on the average.
+
+def _within(target: Target) -> float:
+    """The variance of a batch's targets about their own mean."""
+    return target.variance * (_rows(target) - 1) / _rows(target)
+
+
+def _rows(target: Target) -> int:
+    return max(1, target.shape[0]) if target.shape else 1
+
+
+def _apart(targets: Sequence[Target]) -> float:
+    """By how much the means of batches vary: nothing where each holds all examples.
+
+    Of several numbers an example, only the mean of all is known, which may vary less than each of them: it is taken
+    where batches differ by more than chance, as sorted ones do.
     """
-    within = float(np.mean([t.variance for t in targets]))
-    rows = [t.shape[0] if t.shape else 1 for t in targets]
-    apart = float(np.var([t.mean for t in targets], ddof=1)) if len(targets) >= FEWEST else 0.0
-    explained = float(np.mean([t.variance / size for t, size in zip(targets, rows, strict=True)]))
-    return 1 + (apart - explained) / within if within > 0 and apart > SORTED * explained else 1.0
+    varied = float(np.var([t.mean for t in targets], ddof=1)) if len(targets) > 1 else 0.0
+    drawn = float(np.mean([t.variance / _rows(t) for t in targets]))
+    if len(targets) > 1 and (all(math.prod(t.shape) == _rows(t) for t in targets) or _same(targets)):
+        return varied
+    return varied if len(targets) >= FEWEST and varied > SORTED * drawn else drawn
 
+
+def _same(targets: Sequence[Target]) -> bool:
+    """Whether all batches hold the same targets, in whatever order, as far as their moments tell."""
+    first = targets[0]
+    return all(
+        math.isclose(getattr(t, what), getattr(first, what), rel_tol=ROUNDING, abs_tol=ROUNDING)
+        for t in targets
+        for what in ("mean", "variance", "low", "high")
+    )
+
+
+ROUNDING = 1e-9
+"""By more than that, moments of numbers in another order do not differ."""
 
 FEWEST = 6
 """Batches whose means tell whether they differ by more than chance."""
@@ -79,14 +114,14 @@ def undecided_loss(targets: Sequence[Target], loss: str) -> float:
     known = [target for target in targets if target.whole]
     if not known:
         return math.nan
-    mean, variance = (float(np.mean([getattr(t, what) for t in known])) for what in ("mean", "variance"))
+    mean = float(np.mean([t.mean for t in known]))
     times = float(np.mean([t.times for t in known]))
     if known[0].counts:
         return _offset(known) + times * math.log(max(2, len(known[0].counts)))
     if loss.startswith("BinaryCrossEntropy"):
         return _offset(known) + times * math.log(2) * (1 - mean + mean * (known[0].weights or (1, 1))[1])
     if loss.startswith(SQUARES):
-        return _offset(known) + times * (variance + mean**2)
+        return _offset(known) + times * float(np.mean([_within(t) + t.mean**2 for t in known]))
     return chance_loss([*known], loss) + times * abs(mean)
 
 

@@ -37,8 +37,8 @@ class Batches:
             mark = zlib.crc32(told.encode(), mark)
         if first is None:
             return Batch(mark, 0, 0) if target is not None else None
-        drawn, asked = self._drawn("data", first), self._asked(graph, target)
-        return Batch(mark, len(first), _held(first), drawn, first[0].numel(), asked)
+        drawn, asked, rows = self._drawn("data", first), self._asked(graph, target), _examples(first, target)
+        return Batch(mark, rows, _held(first, rows), drawn, first.numel() // rows, asked)
 
     def _asked(self, graph: Graph, target: Target | None) -> int:
         wanted = None if target is None else saved(graph.nodes[target.operation], "target")
@@ -62,7 +62,13 @@ def _data(graph: Graph, index: int, node: Any) -> Tensor | None:
     return None if found is None else found.detach()
 
 
-def _held(data: Tensor) -> int:
-    """How many rows the memory holds that a batch lies in."""
-    row = max(1, data[0].numel()) * data.element_size()
-    return max(len(data), data.untyped_storage().nbytes() // row)
+def _examples(data: Tensor, target: Target | None) -> int:
+    """How many examples these are: a matrix may have several rows of each, as a layer makes of sequences."""
+    asked = target.shape[0] if target is not None and target.shape else 0
+    return asked if data.dim() == 2 and 1 < asked < len(data) and len(data) % asked == 0 else len(data)
+
+
+def _held(data: Tensor, rows: int) -> int:
+    """How many examples the memory holds that a batch lies in."""
+    example = max(1, data.numel() // rows) * data.element_size()
+    return max(rows, data.untyped_storage().nbytes() // example)

@@ -17,9 +17,11 @@ from undertow.observe.batches import Batches
 from undertow.observe.outputs import wrapped
 from undertow.observe.roster import Roster
 from undertow.observe.saved import saved
+from undertow.observe.soft import soft_targets
 from undertow.observe.subsample import entries
 from undertow.observe.symmetry import alike_leaves
-from undertow.store import Attention, BatchNorm, Conditions, Dropout, LookedUp, LossHead, Target, TinyNorm
+from undertow.observe.words import looked_up
+from undertow.store import Attention, BatchNorm, Conditions, Dropout, LossHead, Target, TinyNorm
 
 __all__ = ["conditions"]
 
@@ -34,13 +36,14 @@ def conditions(graph: Graph, head: LossHead, target: Target | None, roster: Rost
     return Conditions(
         norms=[*islice(_norms(graph), MOST)],
         tiny=[*islice(_tiny(graph), MOST)],
-        looked_up=[*islice(_looked_up(graph), MOST)],
+        looked_up=[*islice(looked_up(graph), MOST)],
         dropouts=[*islice(_dropouts(graph), MOST)],
         attentions=[*islice(_attentions(graph, head), MOST)],
         alike=alike_leaves(graph),
         resting=_resting(roster),
         batch=batches.batch(graph, target),
         scaled=[*islice(_scaled(graph), MOST)],
+        soft=[*islice(soft_targets(graph), MOST)],
     )
 
 
@@ -76,15 +79,6 @@ def _own_statistics(graph: Graph, index: int, node: Any) -> tuple[str, int]:
     return "", 0
 
 
-def _looked_up(graph: Graph) -> Iterator[LookedUp]:
-    """What is looked up in embeddings, less the numbers of places, which belong to no example."""
-    for index, node in enumerate(graph.nodes):
-        numbers = saved(node, "indices") if type(node).__name__ == "EmbeddingBackward0" else None
-        if numbers is not None and numbers.dim() and numbers.numel() and not _places(numbers):
-            low, high = torch.aminmax(numbers)
-            yield LookedUp(index, len(numbers), int(low), int(high), bool((numbers == numbers[:1]).all()))
-
-
 def _scaled(graph: Graph) -> Iterator[int]:
     """Multiplications and divisions of a signal by one number."""
     for index, node in enumerate(graph.nodes):
@@ -92,10 +86,6 @@ def _scaled(graph: Graph) -> Iterator[int]:
             other = saved(node, "other")
             if other is not None and other.numel() == 1:
                 yield index
-
-
-def _places(numbers: Tensor) -> bool:
-    return numbers.dim() == 1 and bool((numbers == torch.arange(len(numbers), device=numbers.device)).all())
 
 
 def _without_running_mean(node: Any) -> bool:

@@ -35,15 +35,20 @@ DISTANCES: dict[str, Callable[[Any], Callable[[Numbers], Numbers] | None]] = {
 """What an operation makes of a difference; `None` where it is no distance in use."""
 
 
-def alone(targets: Numbers, node: Any) -> float:
-    """The mean loss over these targets of the best answer that is the same for all; `nan` where that is not known.
+def alone(targets: Numbers, rows: int, node: Any) -> float:
+    """The mean loss over a batch of the best answer that is the same for all of it; `nan` where that is not known.
 
-    A constant fitted to n targets is nearer to them than to those that are to come: differences are taken larger by
-    √(n / (n - 1)), which makes a mean of squares unbiased, and one of absolute values of normal numbers.
+    Args:
+        targets: Those looked at, one or more rows. A constant fitted to some of the rows is nearer to them than to the
+            others: differences are taken larger, which makes a mean of squares right on the average.
+        rows: How many rows the batch has.
+        node: What compares them.
     """
-    rows = len(targets) if targets.ndim else 0
+    seen = len(targets) if targets.ndim else 1
     measure = DISTANCES[type(node).__name__](node) if type(node).__name__ in DISTANCES else None
-    if rows < 2 or measure is None:
+    if not targets.size or measure is None:
         return math.nan
-    centre = targets.mean(0) if measure is np.square else np.median(targets, axis=0)
-    return float(measure((targets - centre) * math.sqrt(rows / (rows - 1))).mean())
+    values = np.atleast_1d(targets)
+    centre = values.mean(0) if measure is np.square else np.median(values, axis=0)
+    larger = math.sqrt(seen / (seen - 1) * (rows - 1) / rows) if 1 < seen < rows else 1.0
+    return float(measure((values - centre) * larger).mean())

@@ -74,7 +74,7 @@ def _of_all(graph: Graph, losses: Sequence[int], scale: float, loss: float) -> T
         return None
     first = min(known, key=lambda part: losses.index(part.operation))
     if made is None or len(known) < len(parts) or not all(_same_kind(graph, first, part) for part in known):
-        return replace(first, times=math.nan)
+        return replace(first, times=math.nan, summed=all(part.summed for part in known) and len(known) == len(parts))
     pooled = first if len(known) == 1 else _pooled(first, known)
     offset = loss - value_of(graph, made) / scale if made.constant else 0.0
     return replace(pooled, times=pooled.times / scale, offset=0.0 if abs(offset) <= ROUNDING * abs(loss) else offset)
@@ -136,7 +136,7 @@ def _target(graph: Graph, index: int, wanted: Tensor, value: Tensor | None, made
             summed=getattr(node, "_saved_reduction", NONE) == SUM,
             varied=_varied(value) if value is not None else math.nan,
             hits=hits(type(node).__name__, wanted, value),
-            alone=math.nan if classes else alone(values, node),
+            alone=math.nan if classes else alone(values, len(wanted) if wanted.dim() else 1, node),
             **(
                 {"mean": 0.0, "variance": 0.0}
                 if classes

@@ -1,6 +1,6 @@
 """A run on disk: written while it trains, read by everything that judges and shows."""
 
-from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, TinyNorm
+from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, SoftTargets, TinyNorm
 from undertow.store.records import (
     Activation,
     Evaluations,
@@ -40,6 +40,7 @@ __all__ = [
     "Rate",
     "Run",
     "Site",
+    "SoftTargets",
     "Target",
     "TinyNorm",
     "Updates",

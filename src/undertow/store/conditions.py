@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Attention", "Batch", "BatchNorm", "Conditions", "Dropout", "LookedUp", "TinyNorm"]
+__all__ = ["Attention", "Batch", "BatchNorm", "Conditions", "Dropout", "LookedUp", "SoftTargets", "TinyNorm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class LookedUp:
         operation: Index in the pass's topology.
         rows: How many examples they are for.
         low, high: The smallest and the largest.
-        alike: Whether they are the same for all examples.
+        alike: Whether they are the same for all examples, or one and the same number wherever they are not padding.
     """
 
     operation: int
@@ -41,6 +41,20 @@ class LookedUp:
     low: int
     high: int
     alike: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SoftTargets:
+    """Targets that the logarithm of a softmax is multiplied by, several of them not 0 in an example.
+
+    Attributes:
+        operation: Index of the multiplication in the pass's topology.
+        low, high: The smallest and the largest.
+    """
+
+    operation: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,7 @@ class Conditions:
         resting: How many modules of each class that acts differently in eval mode are in it.
         batch: The data, as far as they enter where that is seen.
         scaled: Operations that multiply or divide by one number.
+        soft: Targets that are no class each.
     """
 
     norms: Sequence[BatchNorm] = ()
@@ -125,3 +140,4 @@ class Conditions:
     tiny: Sequence[TinyNorm] = ()
     looked_up: Sequence[LookedUp] = ()
     scaled: Sequence[int] = ()
+    soft: Sequence[SoftTargets] = ()

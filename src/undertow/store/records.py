@@ -194,7 +194,7 @@ class Target:
         normalised: For the negative log-likelihood, the mean of log Σ exp over classes: 0 for log-probabilities.
         offset: What is added to that, a number that no gradient goes to.
         smoothed: Share of each target that is spread evenly over all classes (label smoothing).
-        alone: For numbers, the mean loss over the batch of the best constant answer; `nan` where it is not known.
+        alone: For numbers, the mean loss over the batch of the best constant answer to it; `nan` where not known.
         low, high: Smallest and largest entry.
         summed: Whether the loss operation sums over the batch instead of averaging.
         varied: Deviation of the output from one example to the next, over its root mean square; `nan` if not known.

@@ -17,7 +17,7 @@ from undertow.engine.flow import Flow
 from undertow.engine.plan import Plan
 from undertow.errors import StoreError
 from undertow.shown import Shown
-from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, TinyNorm
+from undertow.store.conditions import Attention, Batch, BatchNorm, Conditions, Dropout, LookedUp, SoftTargets, TinyNorm
 from undertow.store.kept import Kept, kept
 from undertow.store.packing import unpack_columns, unpack_facts, unpack_sizes, unpack_topology
 from undertow.store.records import (
@@ -254,6 +254,7 @@ def _conditions(facts: dict[str, Any]) -> Conditions:
         tiny=[TinyNorm(**norm) for norm in facts.get("tiny", ())],
         looked_up=[LookedUp(**numbers) for numbers in facts.get("looked_up", ())],
         scaled=tuple(facts.get("scaled", ())),
+        soft=[SoftTargets(**targets) for targets in facts.get("soft", ())],
     )
 
 

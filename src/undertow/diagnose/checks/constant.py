@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from undertow.diagnose.case import Case
-from undertow.diagnose.checks.head import VIEWS, below, names_in
+from undertow.diagnose.checks.head import LIMITS, VIEWS, below, names_in
+from undertow.diagnose.checks.likenesses import likenesses, ones_alone
 from undertow.diagnose.checks.targets import BINARY
 from undertow.diagnose.table import Found, diagnosis
 from undertow.store import Pass, Target
@@ -37,11 +38,14 @@ def constant_targets(case: Case) -> Found:
     """Targets that never change.
 
     ## What it means
-    A bias alone answers always right. The loss falls to 0 and nothing is learned of the inputs.
+    A bias alone answers always right, or vectors that all point one way, where scores are products of them. The loss
+    falls to 0 and nothing is learned of the inputs. The same of a loss written as minus the logarithm of a sigmoid,
+    averaged over scores that nothing is taken off: without negatives it asks for 1 throughout.
 
     ## When it is harmless
-    Where the scores are similarities and the right one stands in a fixed place, as in contrastive learning: these
-    are told by their scores coming from no layer with a bias, and are not reported.
+    Where the scores are similarities and the right one of several stands in a fixed place, as in contrastive learning:
+    these are told by their scores coming from no layer with a bias, and are not reported. Nor are differences of
+    scores.
 
     ## What to do
     Print a batch of targets.
@@ -50,6 +54,7 @@ def constant_targets(case: Case) -> Found:
     if not targets:
         yield from _constant_binary(case)
         yield from _constant_numbers(case)
+        yield from _without_others(case)
     steps = {p.step for p, _ in targets}
     if len(steps) < 3 or not _stay(case, max(steps)) or len(case.run.optimizers) > 1:
         return
@@ -73,7 +78,8 @@ def _constant_binary(case: Case) -> Found:
         return
     label, count = targets[0][1].low, sum(math.prod(t.shape) for _, t in targets)
     constant = all(t.low == t.high == label and t.whole for _, t in targets) and label in (0.0, 1.0)
-    if constant and count >= 20 and _has_bias(targets[0][0], targets[0][1].operation):
+    observed, index = targets[0][0], targets[0][1].operation
+    if constant and count >= 20 and (_has_bias(observed, index) or likenesses(observed, index)):
         yield {
             "count": count,
             "label": int(label),
@@ -98,6 +104,16 @@ def _constant_numbers(case: Case) -> Found:
         yield {"count": count, "which": f"the same number, {number:.3g}", "harm": 0.9}
 
 
+def _without_others(case: Case) -> Found:
+    """A likelihood written by hand that asks for 1 throughout, in every pass that was observed."""
+    passes, made = case.passes, {p.step for p in case.passes}
+    if len(made) < 3 or not _stay(case, max(made)) or len(case.run.optimizers) > 1 or len(case.run.sites) > 1:
+        return
+    asked = [ones_alone(observed) for observed in passes]
+    if all(asked) and sum(asked) >= 20:
+        yield {"count": sum(asked), "label": 1, "classes": 2, "which": "1, and never 0", "harm": 0.9}
+
+
 def _stay(case: Case, seen: int) -> bool:
     """Whether targets were seen until late, or the loss tells that no others came: they would have raised it."""
     losses = case.losses()
@@ -105,7 +121,8 @@ def _stay(case: Case, seen: int) -> bool:
 
 
 def _has_bias(observed: Pass, index: int) -> bool:
-    """Whether the scores of a loss come out of a layer."""
+    """Whether the scores of a loss come out of a layer, as they are or as probabilities."""
     names = names_in(observed)
-    producers = {names[i] for i in below(observed, index, VIEWS | {"LogSoftmaxBackward0", "SubBackward0"})}
+    through = VIEWS | LIMITS | {"LogSoftmaxBackward0", "SigmoidBackward0", "SubBackward0"}
+    producers = {names[i] for i in below(observed, index, through)}
     return producers <= {"AddmmBackward0", "ConvolutionBackward0", "MkldnnConvolutionBackward0"} and bool(producers)

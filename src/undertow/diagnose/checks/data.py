@@ -131,7 +131,7 @@ def _words(observed: Pass) -> Iterator[_Entering]:
         yield _Entering(found.operation, found.rows, found.low, found.high, found.alike)
 
 
-ELSEWHERE = ("Cudnn", "EmbeddingBag", "GridSampler", "Gather", "Index", "MkldnnRnn")
+ELSEWHERE = ("Cudnn", "GridSampler", "Gather", "Index", "MkldnnRnn")
 """Operations by which data enter where their scale is not looked at."""
 
 BESIDE = ("Add", "Addc", "Bmm", "Cat", "Div", "Lerp", "Mm", "Mul", "Rsub", "Stack", "Sub", "Where")

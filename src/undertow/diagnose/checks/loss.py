@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.checks.head import LIMITS, VIEWS, above, below, distinct, names_in
@@ -208,16 +209,23 @@ def _divergence_below_zero(observed: Pass, index: int) -> dict[str, str] | None:
         not summed
         or len(products) != 1
         or len(edges) != 2
-        or not {names[inner] for inner in below(observed, products[0])} <= NOT_LOG_PROBABILITIES
+        or not {names[inner] for inner in _less_factors(observed, products[0])} <= NOT_LOG_PROBABILITIES
     ):
         return None
     return {
         "loss": "KLDivLoss",
         "expects": "log-probabilities",
-        "producer": _said(observed, products[0]),
+        "producer": ", ".join(sorted({names[i].split("Backward")[0] for i in _less_factors(observed, products[0])})),
         "missing": "log-softmax",
         "gap": "the divergence fell below 0, which it cannot between probabilities",
     }
+
+
+def _less_factors(observed: Pass, index: int) -> Iterator[int]:
+    """What an operation works on, less multiplications by one number, as by a temperature."""
+    scaled = () if observed.conditions is None else observed.conditions.scaled
+    for inner in below(observed, index):
+        yield from _less_factors(observed, inner) if inner in scaled else (inner,)
 
 
 def _said(observed: Pass, index: int) -> str:

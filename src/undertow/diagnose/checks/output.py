@@ -252,11 +252,12 @@ def _summed(observed: Pass) -> tuple[int, int]:
 
 
 def _repeated(observed: Pass, top: int, read: int) -> int:
-    """How many losses are added up here, all of them made by the same line as the one that was read; 0 if not all."""
+    """How many losses are added up here, all of them sums: made by the line of the one read, or read as well."""
     operations = observed.flow.topology.operations
     terms = [*below(observed, top, ADDED)] if operations[top].name == "AddBackward0" else [top]
     lines = {(operations[i].name, operations[i].source) for i in (*terms, read)}
-    return len(terms) if len(lines) == 1 else 0
+    kinds = all(operations[i].name in NOT_NEGATIVE for i in terms) and read in terms
+    return len(terms) if len(lines) == 1 or kinds else 0
 
 
 ADDED = VIEWS | {"AddBackward0"}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from undertow.diagnose.case import LITTLE, Case
 from undertow.diagnose.checks.groups import STANDING, standing_head, standing_trunk
+from undertow.diagnose.checks.slow import promises_kept
 from undertow.diagnose.raised import Raised, raised
 from undertow.diagnose.table import Found, diagnosis
 
@@ -180,7 +181,9 @@ def learning_rate_too_low(case: Case) -> Found:
     no weight has moved by much of its size, more was not asked for. Rates differ between parameter groups, and a
     head whose group has a hundredth of the others' rate or less, or none, may stay what it was made while all that it
     reads moves: its own steps are added up in the same way. So are those of most of the weights, where their groups
-    have so little, and nothing is learned.
+    have so little, and nothing is learned. And where a loss at or above that of guessing still falls, by all that plain
+    gradient descent promised and too slowly to get anywhere in as many steps again: a step along a gradient takes off
+    1 - ηλ/2 of its promise, at a rate η and a curvature λ along it, and at ηλ = 2 it would gain nothing.
 
     ## When it is harmless
     In fine-tuning, where little has to move and the loss is low from the start: then it is not reported, nor of any
@@ -210,6 +213,7 @@ def learning_rate_too_low(case: Case) -> Found:
     short = max(moved, brought) < SHORT < USUAL * outcome.steps
     still = short or max(whole, moved) < STANDING
     if not (still or (decayed and lately < STANDING / 4)):
+        yield from promises_kept(case, rates)
         return
     decayed = decayed and not still
     share = lately if decayed else whole

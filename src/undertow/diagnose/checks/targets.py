@@ -132,21 +132,23 @@ def _producers(observed: Pass, index: int) -> Iterator[int]:
     "targets-out-of-range",
     message="{loss} expects targets from 0 to 1, and they lie between {low:.3g} and {high:.3g}: "
     "the loss has no lower end",
-    advice="Bring the labels to 0 and 1 (labels of 1 and 2, of -1 and 1, and bytes of 0 to 255 are the usual ones).",
-    source="PyTorch documentation of BCELoss and BCEWithLogitsLoss",
+    advice="{remedy}",
+    source="PyTorch documentation of BCELoss, BCEWithLogitsLoss and CrossEntropyLoss",
 )
 def targets_out_of_range(case: Case) -> Found:
-    """Binary cross-entropy with targets that are no probabilities.
+    """Cross-entropy with targets that are no probabilities.
 
     ## What it means
     -t·log p - (1-t)·log(1-p) has a least value only for t from 0 to 1. Outside, it falls for ever as the output is
-    driven to one end, and the network is taught to be sure whatever it sees.
+    driven to one end, and the network is taught to be sure whatever it sees. So does -Σ t·log p over classes where
+    some t is below 0: scores that a teacher gave are no probabilities before a softmax.
 
     ## When it is harmless
-    Never; a loss that falls far below 0 is no success here.
+    Where several classes an example are weighted by advantages, as in a policy gradient over all actions. Otherwise
+    never; a loss that falls far below 0 is no success here.
 
     ## What to do
-    Map the labels to 0 and 1.
+    Map the labels to 0 and 1; take the softmax of the scores.
     """
     for observed, target in _targets(case):
         name = names_in(observed)[target.operation]
@@ -155,9 +157,22 @@ def targets_out_of_range(case: Case) -> Found:
                 "loss": name.removesuffix("Backward0"),
                 "low": target.low,
                 "high": target.high,
+                "remedy": "Bring the labels to 0 and 1 (labels of 1 and 2, of -1 and 1, and bytes of 0 to 255 are the "
+                "usual ones).",
                 "harm": 0.93,
             }
             return
+    for observed, noted in case.noted:
+        for soft in noted.soft:
+            if soft.low < -1e-3:
+                yield case.place(observed, soft.operation) | {
+                    "loss": "a cross-entropy over classes",
+                    "low": soft.low,
+                    "high": soft.high,
+                    "remedy": "Take the softmax of the scores that are the targets.",
+                    "harm": 0.93,
+                }
+                return
 
 
 @diagnosis(
