@@ -1,5 +1,7 @@
 """Faults as they look through frameworks that train: what these do, written out in plain PyTorch."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,6 +9,8 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import undertow
+from undertow.diagnose.case import Case
+from undertow.diagnose.table import DIAGNOSES
 
 from .forms import Forms, adam, classes, fit, net, numbers, one_thread, review
 
@@ -52,8 +56,8 @@ class Attention(nn.Module):
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in "qkvo")
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, x):
-        looked = F.scaled_dot_product_attention(self.query(x), self.key(x), self.value(x))
+    def forward(self, x, mask=None):
+        looked = F.scaled_dot_product_attention(self.query(x), self.key(x), self.value(x), mask)
         return self.norm(x + self.out(looked))
 
 
@@ -227,3 +231,36 @@ def test_a_logarithm_of_scores_is_told_from_one_of_0(tmp_path):
     assert cause is not None
     assert cause.code == "UT801"
     assert "scores where probabilities belong" in cause.advice
+
+
+def test_does_not_see_that_an_attention_mask_is_turned_round(tmp_path):
+    torch.manual_seed(0)
+    words, block, head = nn.Embedding(40, 48), Attention(48), nn.Linear(48, 2)
+    ids = torch.randint(2, 40, (600, 10))
+    labels = (ids[:, 1] < 20).long()
+    ids[:, 0], ids[:, 6:] = 0, 1  # one to answer with, and padding
+
+    def model(ids):
+        return head(block(words(ids), (ids == 1)[:, None])[:, 0])  # True is what may be looked at
+
+    with undertow.observe(store=tmp_path / "run", every=2) as run:
+        fit(model, adam(nn.ModuleList([words, block, head])), (ids, labels), F.cross_entropy, epochs=3)
+    found = run.review()
+    assert found.verdict == "sick"
+    assert found.cause is not None
+    assert found.cause.code in {"UT406", "UT701"}
+
+
+def test_what_goes_on_from_a_checkpoint_at_the_level_that_it_had_does_not_diverge(tmp_path):
+    torch.manual_seed(0)
+    bias = nn.Parameter(torch.zeros(6))
+    optimizer = torch.optim.SGD([bias], lr=1e-3)
+    with undertow.observe(store=tmp_path / "run", every=5) as run:
+        for step in range(100):
+            labels = torch.randint(6, (60,))
+            loss = math.log(6) * (0.7 + 0.01 * math.cos(2 * math.pi * step / 100))  # about where it counts as learned
+            scores = math.log(5 / (math.exp(loss) - 1)) * F.one_hot(labels, 6)
+            optimizer.zero_grad()
+            F.cross_entropy(scores + bias, labels).backward()
+            optimizer.step()
+    assert not [*DIAGNOSES["UT702"](Case(run.stored()))]

@@ -14,7 +14,7 @@ from undertow.diagnose.heading import heading
 from undertow.diagnose.runaway import chance_of_runaway
 from undertow.store import Losses, Run
 
-__all__ = ["ALREADY", "SHORTEST", "jitter", "judge_outcome", "main_losses", "main_site", "undecided"]
+__all__ = ["ALREADY", "SHORTEST", "SKILL", "jitter", "judge_outcome", "main_losses", "main_site", "undecided"]
 
 SKILL = 0.05
 """A network has learned something when its loss is this much below that of ignoring the input."""

@@ -43,6 +43,7 @@ from undertow.diagnose.checks import (
 )
 from undertow.diagnose.doubts import against
 from undertow.diagnose.finding import Finding, Outcome, Review, Symptom, Verdict
+from undertow.diagnose.outcome import SKILL
 from undertow.diagnose.table import DIAGNOSES
 from undertow.store import Run
 
@@ -217,6 +218,12 @@ def _verdict_by_outcome(outcome: Outcome) -> tuple[Verdict, str]:
             f"{outcome.steps} optimizer steps are too few to say that it does."
         )
     if outcome.kind == "falling":
+        if outcome.last < (1 - SKILL) * outcome.chance:
+            return "undecided", (
+                f"The loss was below {outcome.chance:.3g}{outcome.give_or_take}, which answering without looking at "
+                f"the input gives, from its start: it came from {outcome.first:.3g} to {outcome.last:.3g}, too little "
+                "to say that the network learns."
+            )
         below = "hardly" if outcome.last < outcome.chance else "not yet"
         return "undecided", (
             f"The loss falls, from {outcome.first:.3g} to {outcome.last:.3g}, but is {below} below "

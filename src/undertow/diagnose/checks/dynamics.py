@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from undertow.diagnose.case import Case
 from undertow.diagnose.course import Spike, spikes
 from undertow.diagnose.finding import Outcome
-from undertow.diagnose.outcome import ALREADY
+from undertow.diagnose.outcome import ALREADY, SKILL, jitter
 from undertow.diagnose.table import Found, diagnosis
 
 __all__: list[str] = []
@@ -87,7 +89,8 @@ def diverging_loss(case: Case) -> Found:
         return
     means = _means(losses)
     best = int(means.argmin())
-    if not (means[best] < (1 - ALREADY) * outcome.chance or outcome.kind == "diverged"):
+    undone = means[best] < (1 - ALREADY) * outcome.chance and _risen(case, float(means[best]))
+    if not (undone or outcome.kind == "diverged"):
         return
     rates = [float(np.nanmedian(u.rate)) for u in case.finite_updates if np.isfinite(u.rate).any()]
     yield {
@@ -107,6 +110,14 @@ def _guessing(outcome: Outcome) -> str:
     if outcome.runaway:
         return f", and to answer each batch by its own mean would cost {outcome.chance:.3g}: its targets leave with it"
     return f", and guessing gives {outcome.chance:.3g}" if outcome.chance > 0 else ""
+
+
+def _risen(case: Case, least: float) -> bool:
+    """Whether the end is above the least mean by more than counts as learned, and than its noise."""
+    losses, outcome = case.losses(), case.outcome
+    late = losses[len(losses) // 2 :]
+    noise = 3 * float(jitter(late[np.isfinite(late)])) / math.sqrt(len(losses) // PARTS)
+    return not outcome.last - least <= SKILL * outcome.chance + noise
 
 
 PARTS = 20
