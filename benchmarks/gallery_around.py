@@ -145,7 +145,8 @@ def labels(target: torch.Tensor) -> torch.Tensor | None:
 class Around:
     """The peers around a training: made for each optimizer at its first step, of the models that it moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, peers: dict[str, Any]) -> None:
+        self.peers = peers
         self.depth = self.backwards = 0
         self.roots: dict[int, nn.Module] = {}
         self.made: dict[int, tuple[Any, dict[str, Any]]] = {}
@@ -177,7 +178,9 @@ class Around:
             models = self.models(optimizer) if len(self.made) < MOST else []
             if not self.roots:
                 return {}
-            made = {name: self.guarded(name, lambda peer=peer: peer(models, optimizer)) for name, peer in PEERS.items()}
+            made = {
+                name: self.guarded(name, lambda peer=peer: peer(models, optimizer)) for name, peer in self.peers.items()
+            }
             self.made[id(optimizer)] = optimizer, {n: p for n, p in made.items() if p is not None} if models else {}
         return self.made[id(optimizer)][1]
 

@@ -82,7 +82,21 @@ MEANS = {
 
 
 def looked_at(case: Any) -> Iterator[dict[str, Any]]:
-    around, ended = Around(), None
+    """All peers around one training, or each around its own where one of them breaks it."""
+    around, ended = watched(case, PEERS)
+    broken = ended not in (None, "cut off")
+    for name, peer in PEERS.items():
+        if broken:
+            around, ended = watched(case, {name: peer})
+        applied = any(name in peers for _, peers in around.made.values()) and name not in around.errors
+        yield recorded(case, name, around.said(name) if applied else [], applied) | {
+            "ended": ended,
+            "error": around.errors.get(name),
+        }
+
+
+def watched(case: Any, peers: dict[str, Any]) -> tuple[Around, str | None]:
+    around, ended = Around(peers), None
     signal.setitimer(signal.ITIMER_PROF, SECONDS, 1)  # again each second, for a peer may swallow what is raised in it
     try:
         with around.running(), contextlib.redirect_stdout(io.StringIO()):
@@ -92,12 +106,7 @@ def looked_at(case: Any) -> Iterator[dict[str, Any]]:
     except Exception as broken:
         ended = f"{type(broken).__name__}: {broken}"[:120]
     signal.setitimer(signal.ITIMER_PROF, 0)
-    for name in PEERS:
-        applied = any(name in peers for _, peers in around.made.values()) and name not in around.errors
-        yield recorded(case, name, around.said(name) if applied else [], applied) | {
-            "ended": ended,
-            "error": around.errors.get(name),
-        }
+    return around, ended
 
 
 def recorded(case: Any, name: str, found: Sequence[tuple[str, bool]], applied: bool) -> dict[str, Any]:
