@@ -21,15 +21,19 @@ RESULTS = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).with_suffix(".md")
 MARK = "<!-- What follows is written by benchmarks/gallery.py. -->"
 HALVES = {
+    "late": ("late",),
+    "wild": ("wild",),
     "blind": ("blind",),
     "fresh": ("fresh",),
     "held": ("held",),
     "judge": ("judge", "unseen"),
     "build": ("build",),
 }
-"""Parts: three by people who had not read the rules, what rules are judged by, and what they were built on."""
+"""Parts: five by people who had not read the rules, what rules are judged by, and what they were built on."""
 
 TITLES = {
+    "late": "The fifth part that was written without the rules",
+    "wild": "The fourth part that was written without the rules",
     "blind": "The third part that was written without the rules",
     "fresh": "The second part that was written without the rules",
     "held": "The first part that was written without the rules",
