@@ -21,9 +21,9 @@ def chance_of_runaway(losses: Losses, passes: list[Pass], loss: str) -> float:
     """What guessing would cost at the end of a run whose targets have run away; `nan` where they have not.
 
     Pooled over the run, such targets differ so much that any loss is small beside them. They are taken to have run
-    away where the loss rises without a break through the whole second half, to a hundred times its first value and
-    more, and is more than twice what one answer to all of its own batch would cost, in each batch seen of that half.
-    Values that rise and settle, as those of a discounted sum do, fail one or the other.
+    away where the loss rises to the last, each twentieth of the last quarter above all before, to a hundred times its
+    first value and more, and is more than twice what one answer to all of its own batch would cost, in each batch seen
+    of the second half. Values that rise and settle, as those of a discounted sum do, fail one or the other.
     """
     values = losses.values
     whole = len(values) // PARTS * PARTS
@@ -39,4 +39,5 @@ def chance_of_runaway(losses: Losses, passes: list[Pass], loss: str) -> float:
 def _rises(means: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bool:
     if not len(means):
         return False
-    return bool((np.diff(means[PARTS // 2 :]) > 0).all() and means[-1] > GROWN * abs(means[0]))
+    records = means[1:] > np.maximum.accumulate(means)[:-1]
+    return bool(records[-PARTS // 4 :].all() and means[-1] > GROWN * abs(means[0]))

@@ -126,7 +126,9 @@ def oversized(case: Case) -> dict[str, float] | None:
     if not early or not len(losses) or not math.isfinite(losses[0]):
         return None
     jumped, peak = _jump(losses), max(ratio for _, ratio in ratios)
-    if not (max(early) >= TOO_LARGE or (jumped >= 2 and peak >= TOO_LARGE / 5)):
+    # What leaves the numbers before the loss has risen was born of something else, such as a root at 0.
+    rose = jumped if math.isfinite(jumped) else _jump(losses[np.isfinite(losses)])
+    if not (max(early) >= TOO_LARGE or (rose >= 2 and peak >= TOO_LARGE / 5)):
         return None
     rate = next((float(r) for u in case.finite_updates for r in u.rate if math.isfinite(r)), math.nan)
     return {
