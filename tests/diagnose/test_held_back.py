@@ -62,8 +62,24 @@ def test_copies_in_full_precision_stand_for_the_parameters(tmp_path):
     assert "UT304" not in {f.code for f in [*review.findings, *review.remarks]}
 
 
-def test_does_not_see_a_loss_that_falls_for_nothing(tmp_path):
-    assert observed(CASES["similarity_as_a_loss"], tmp_path / "run", every=25).verdict == "healthy"
+FALLS_FOR_NOTHING = (
+    "similarity_as_a_loss",
+    "concordance_minimised",
+    "discs_by_the_wrong_end_of_dice",
+    "survival_the_wrong_way_round",
+    "siamese_pairs_of_one_kind",
+)
+LEARNED_BY_HEART = ("friedman_learned_by_heart", "inputs_shuffled_alone")
+
+
+@pytest.mark.parametrize("name", FALLS_FOR_NOTHING)
+def test_does_not_see_a_loss_that_falls_for_nothing(name, tmp_path):
+    assert observed(CASES[name], tmp_path / "run", every=25).verdict == "healthy"
+
+
+@pytest.mark.parametrize("name", LEARNED_BY_HEART)
+def test_does_not_see_what_is_learned_by_heart(name, tmp_path):
+    assert observed(CASES[name], tmp_path / "run", every=25).verdict != "sick"
 
 
 def test_places_looked_up_alike_for_all_examples_are_no_data_where_data_are_added_to_them(tmp_path):
