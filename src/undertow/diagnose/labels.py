@@ -72,6 +72,7 @@ LABELS = {
     "steadiness": "rank correlation with depth",
     "step": "observed at step",
     "steps": "optimizer steps",
+    "steep": "ways to the first layers through steep units alone",
     "taken": "decades by the operation named",
     "times": "noise scale, in batches",
     "turning": "share of the gradient that turns back",

@@ -61,6 +61,7 @@ WORDS = (
     "stale",
     "statistics",
     "story",
+    "through",
     "unequal",
     "where_summed",
     "which",
